@@ -1,6 +1,5 @@
 """Videos: what the probe found in a file, and the rows that hold it."""
 
-import time
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any, Self
@@ -8,6 +7,7 @@ from typing import Any, Self
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
+from models.clock import now_ms
 from models.tables import Job, Video
 
 
@@ -55,7 +55,7 @@ def add_video(
         id=video_id,
         sha256=sha256,
         size_bytes=size_bytes,
-        created_ms=int(time.time() * 1000),
+        created_ms=now_ms(),
         **asdict(facts),
     )
     session.add(video)
