@@ -31,6 +31,7 @@ class Claim:
     chunk_id: int
     job_id: str
     owner: str
+    first: int
     cursor: int
     stop: int
     attempts: int  # this one counted
@@ -55,12 +56,12 @@ def claim_chunk(
         update(Chunk)
         .where(Chunk.id == chunk_id, Chunk.owner.is_(None))
         .values(owner=owner, lease_until_ms=now_ms() + lease_ms, attempts=Chunk.attempts + 1)
-        .returning(Chunk.job_id, Chunk.cursor, Chunk.stop, Chunk.attempts)
+        .returning(Chunk.job_id, Chunk.first, Chunk.cursor, Chunk.stop, Chunk.attempts)
     ).one_or_none()
     if row is None:
         return None
     jobs.begin(session, row.job_id)
-    return Claim(chunk_id, row.job_id, owner, row.cursor, row.stop, row.attempts)
+    return Claim(chunk_id, row.job_id, owner, row.first, row.cursor, row.stop, row.attempts)
 
 
 def _is_free() -> ColumnElement[bool]:
@@ -124,6 +125,15 @@ def store_segment(session: Session, claim: Claim, segment: Segment, lease_ms: in
     if segment.index + 1 == claim.stop:
         jobs.finish_if_complete(session, claim.job_id)
     return session.scalar(select(Job.state).where(Job.id == claim.job_id)) == JobState.RUNNING
+
+
+def has_free_chunk(session: Session, job_id: str) -> bool:
+    """Tell whether a hint for this job would find work."""
+    free = select(Chunk.id).join(Job, Job.id == Chunk.job_id)
+    return (
+        session.scalar(free.where(Chunk.job_id == job_id, _is_free(), _is_open()).limit(1))
+        is not None
+    )
 
 
 def release(session: Session, claim: Claim) -> None:

@@ -13,6 +13,7 @@ from models.jobs import Hints
 
 ADVANCE = "advance"
 SWEEP = "sweep"
+REMOVE_ORPHANS = "remove-orphans"
 SWEEP_QUEUE = "sweep"
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,9 @@ from settings import Settings
 
 MAX_WINDOWS = 1_000_000
 
+COMMENTATORS = {"builtin": "object tags, not a vision-language model"}
+"""What a person must know of each commentator before believing it, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -69,9 +72,7 @@ _RANGES = {
 }
 
 
-def parse_parameters(
-    request: Mapping[str, str], defaults: Settings, commentators: tuple[str, ...]
-) -> Parameters:
+def parse_parameters(request: Mapping[str, str], defaults: Settings) -> Parameters:
     """Read a form or query: names as in Parameters, empty or missing means the default.
 
     Raises InvalidRequest that names the field and the values it takes.
@@ -84,9 +85,9 @@ def parse_parameters(
         values["window_hop"] or values["frames_per_inference"] * values["frame_stride"]
     )
     commentator = request.get("commentator", "").strip() or defaults.commentator
-    if commentator not in commentators:
+    if commentator not in COMMENTATORS:
         raise InvalidRequest(
-            f"There is no commentator called {commentator[:40]!r} here; choose {' or '.join(commentators)}."
+            f"There is no commentator called {commentator[:40]!r}; choose {' or '.join(COMMENTATORS)}."
         )
     return Parameters(commentator=commentator, **values)
 
