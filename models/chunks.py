@@ -217,7 +217,7 @@ def jobs_without_hints(session: Session, *, idle_ms: int) -> Sequence[Job]:
             exists().where(Chunk.job_id == Job.id, _is_free()),
         )
         .order_by(Job.priority.desc(), Job.created_ms)
-        .with_for_update(of=Job, skip_locked=True)
+        .with_for_update(of=Job, skip_locked=True, key_share=True)
     ).all()
 
 

@@ -207,7 +207,7 @@ def lock_job(session: Session, job_id: str) -> Job:
     job = session.scalar(
         select(Job)
         .where(Job.id == job_id)
-        .with_for_update(of=Job)
+        .with_for_update(of=Job, key_share=True)  # a segment just inserted shares the job's key
         .execution_options(populate_existing=True)
     )
     if job is None:

@@ -5,6 +5,7 @@ media/videos/<video id>   one file per content
 media/stills/<job id>/<window>.jpg
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from models.errors import StoreBusy, TooLarge
+from models.errors import DiskFull, StoreBusy, TooLarge
 from models.tables import new_id
 
 
@@ -30,7 +31,7 @@ class Incoming:
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def write(self, data: bytes) -> int:
-        """Append; raise TooLarge beyond the limit and StoreBusy when the disk is full."""
+        """Append; raise TooLarge beyond the limit, DiskFull or StoreBusy when the disk can't take it."""
         self.size += len(data)
         if self.size > self.limit_bytes:
             raise TooLarge(
@@ -40,7 +41,7 @@ class Incoming:
         try:
             self.file.write(data)
         except OSError as error:
-            raise StoreBusy(f"The upload can't be stored: {error.strerror}.") from error
+            raise _refusal(error) from error
         self._hash.update(data)
         return len(data)
 
@@ -65,13 +66,20 @@ class Media:
             path.unlink(missing_ok=True)
 
     def keep(self, incoming: Incoming, video_id: str) -> None:
-        """Make a received file the video's, safe on disk. Raises StoreBusy when the disk is full."""
+        """Make a received file the video's, safe on disk. Raises DiskFull or StoreBusy."""
         try:
             incoming.file.flush()
             os.fsync(incoming.file.fileno())
             incoming.path.rename(self._folder("videos") / video_id)
         except OSError as error:
-            raise StoreBusy(f"The upload can't be stored: {error.strerror}.") from error
+            raise _refusal(error) from error
+
+    def give_up(self, video_id: str, stored_id: str) -> None:
+        """Drop a kept file whose content is stored under another id; mend that one if it is gone."""
+        if self.video(stored_id).exists():
+            self.remove_video(video_id)
+        else:
+            self.video(video_id).rename(self.video(stored_id))
 
     def video(self, video_id: str) -> Path:
         return self.root / "videos" / video_id
@@ -112,3 +120,9 @@ class Media:
         folder = self.root / kind
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _refusal(error: OSError) -> StoreBusy:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("The server's disk is full: delete old jobs, or make room on the disk.")
+    return StoreBusy(f"The upload can't be stored: {error.strerror}.")
