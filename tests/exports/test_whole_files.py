@@ -31,7 +31,7 @@ def test_srt(small: Document) -> None:
     assert exported("srt", small) == (
         "1\n00:00:00,000 --> 00:00:04,000\nA dog runs in.\n\n"
         "2\n00:00:08,000 --> 00:00:09,890\n"
-        "The dog & a person ‹close›\nto it play with at least 2\n\n"
+        "The dog & a person ‹close› to\nit play with at least 2\n\n"
         "3\n00:00:09,890 --> 00:00:12,000\n"
         "bottles; the sign behind them\nreads “DO NOT FEED” --› door.\n\n"
     )
@@ -46,7 +46,7 @@ def test_vtt(small: Document) -> None:
         "Written by Reelnotes 0.1.0, 2023-11-14T22:15:00.042Z\n\n"
         "0.1\n00:00:00.000 --> 00:00:04.000\nA dog runs in.\n\n"
         "2.1\n00:00:08.000 --> 00:00:09.890\n"
-        "The dog &amp; a person &lt;close&gt;\nto it play with at least 2\n\n"
+        "The dog &amp; a person &lt;close&gt; to\nit play with at least 2\n\n"
         "2.2\n00:00:09.890 --> 00:00:12.000\n"
         "bottles; the sign behind them\nreads “DO NOT FEED” --&gt; door.\n"
     )
