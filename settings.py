@@ -44,6 +44,11 @@ class Settings:
     )
     max_upload_bytes: int = _setting(20 * 2**30, "largest file accepted", "bytes")
 
+    # The command line
+    server_url: str = _setting(
+        "", "server that `submit`, `status` … talk to; empty: the one of DATA_DIR"
+    )
+
     # How videos are commented, unless a job says otherwise
     commentator: str = _setting("builtin", "who comments: builtin")
     capture_fps: Fraction = _setting(Fraction(2), "samples per second of video", "1/s")

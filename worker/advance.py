@@ -108,15 +108,15 @@ def _comment_chunk(site: Site, claim: Claim) -> None:
             raise
         _give_back_failed(site, claim, failure, final=isinstance(failure, _FINAL))
     except MemoryError:
-        failure = OutOfMemory("The worker ran out of memory at this window.")
-        _give_back_failed(site, claim, failure, final=False)
+        exhausted = OutOfMemory("The worker ran out of memory at this window.")
+        _give_back_failed(site, claim, exhausted, final=False)
     except LeaseLost:
         raise
     except Exception as error:
-        failure = InternalError(
+        bug = InternalError(
             f"Reelnotes failed at this window ({type(error).__name__}): a bug of ours."
         )
-        _give_back_failed(site, claim, failure, final=False)
+        _give_back_failed(site, claim, bug, final=False)
         raise
     else:
         with site.store.write() as session:

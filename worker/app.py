@@ -18,8 +18,8 @@ from worker.keeper import Keeper
 from worker.sweep import Sweep
 
 
-def run_worker(settings: Settings) -> int:
-    """Comment chunks until SIGTERM; return the exit status."""
+def run_worker(settings: Settings, name: str) -> int:
+    """Comment chunks until SIGTERM; return the exit status. `name` is how Celery calls it."""
     _log_to_stdout()
     store = Store.open(settings.store_url)
     commentator = open_commentator(settings)
@@ -34,7 +34,7 @@ def run_worker(settings: Settings) -> int:
     app = hints.connect(settings.redis_url)
     _register_advance(app, site)
     signals.worker_shutting_down.connect(lambda **_: site.draining.set(), weak=False)
-    return _run(app, hints.queue_of(commentator.name), commentator.streams)
+    return _run(app, name, hints.queue_of(commentator.name), commentator.streams)
 
 
 def run_beat(settings: Settings) -> int:
@@ -59,17 +59,18 @@ def run_beat(settings: Settings) -> int:
             )
         },
     )
-    return _run(app, hints.SWEEP_QUEUE, 1, beat=True)
+    return _run(app, "beat", hints.SWEEP_QUEUE, 1, beat=True)
 
 
 def _register_advance(app: Celery, site: Site) -> None:
-    @app.task(name=hints.ADVANCE)
     def follow_hint(job_id: str, epoch: int) -> None:
         if advance(site, job_id, epoch):
             hints.send_hints(app, Hints(job_id, site.commentator.name, epoch, 1))
 
+    app.task(name=hints.ADVANCE)(follow_hint)
 
-def _run(app: Celery, queue: str, threads: int, *, beat: bool = False) -> int:
+
+def _run(app: Celery, name: str, queue: str, threads: int, *, beat: bool = False) -> int:
     app.conf.update(
         worker_disable_prefetch=True, worker_prefetch_multiplier=1, worker_redirect_stdouts=False
     )
@@ -77,7 +78,7 @@ def _run(app: Celery, queue: str, threads: int, *, beat: bool = False) -> int:
         pool="threads",
         concurrency=threads,
         queues=[queue],
-        hostname=f"{queue}-{os.getpid()}@%h",
+        hostname=f"{name}-{os.getpid()}@%h",
         beat=beat,
         quiet=True,
         without_gossip=True,
