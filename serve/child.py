@@ -66,7 +66,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process and whatever is left of its group."""
-        guard.kill([self.group])
+        guard.kill_group(self.group)
         self._process.wait()
 
     def read_lines(self) -> list[str]:

@@ -9,32 +9,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
 
-GONE_WITHIN = 5.0  # seconds that the kernel may take to end a killed process
+GONE_WITHIN = 1.0  # seconds; not longer, for where nobody reaps orphans they stay as zombies
 
 
-def alive(group: int) -> bool:
+def kill_group(group: int) -> bool:
+    """Kill the processes of a group; tell whether there were any, be it zombies."""
     try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # macOS: only zombies are left
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # the latter: only zombies, on macOS
         return False
     return True
-
-
-def kill(groups: Iterable[int]) -> None:
-    """Kill the process groups and wait until they are gone."""
-    left = [group for group in groups if alive(group)]
-    for group in left:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
-    deadline = time.monotonic() + GONE_WITHIN
-    while any(alive(group) for group in left) and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 def main() -> None:
@@ -43,7 +28,12 @@ def main() -> None:
     groups: list[int] = []
     for line in sys.stdin:
         groups = [int(word) for word in line.split()]
-    kill(groups)
+    deadline = time.monotonic() + GONE_WITHIN
+    while (
+        left := [group for group in groups if kill_group(group)]
+    ) and time.monotonic() < deadline:
+        groups = left
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,6 @@ class Supervisor:
             self._selector.register(self._wake_out, selectors.EVENT_READ)
             while self._running() or not self._stopping:
                 self._start_due()
-                self._guard.watch(post.child.group for post in self._running() if post.child)
                 self._wait()
                 self._reap()
                 if self._stopping:
@@ -103,10 +102,18 @@ class Supervisor:
     def _start_due(self) -> None:
         for post in self._posts:
             if post.child is None and post.due <= time.monotonic():
-                post.started = time.monotonic()
-                post.child = Child(post.program)
-                if post.child.output:
-                    self._selector.register(post.child.output, selectors.EVENT_READ, post)
+                self._start(post)
+        self._guard.watch(post.child.group for post in self._running() if post.child)
+
+    def _start(self, post: Post) -> None:
+        post.started = time.monotonic()
+        try:
+            post.child = Child(post.program)
+        except OSError as error:  # no such program, no memory for it …
+            self._plan_restart(post, str(error))
+            return
+        if post.child.output:
+            self._selector.register(post.child.output, selectors.EVENT_READ, post)
 
     def _wait(self) -> None:
         """Sleep until a program writes or ends, a signal or a call comes, or something is due."""
