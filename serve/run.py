@@ -49,7 +49,7 @@ def demo(settings: Settings, clip: Path = SAMPLE) -> int:
     with tempfile.TemporaryDirectory(prefix="reelnotes-demo-") as folder:
         scratch = replace(settings, data_dir=Path(folder), redis_url="", database_url="")
         argv = reelnotes("submit", str(clip), "--wait", "--srt", "-")
-        errand = Program("demo", argv, {"DATA_DIR": folder}, once=True, ends_all=True, speaks=True)
+        errand = Program("demo", argv, once=True, ends_all=True, speaks=True)
         return serve(scratch, errand, log=sys.stderr)
 
 
@@ -80,7 +80,7 @@ def _open_when_it_answers(
             supervisor.say(f"Port {settings.web_port} is in use: took the next free one.")
         supervisor.say(f"Reelnotes is at {url} (Ctrl-C ends it)")
         if errand:
-            supervisor.add(errand)
+            supervisor.add(replace(errand, env={**errand.env, "SERVER_URL": url}))
 
     def wait() -> None:
         while not answers(url):
