@@ -19,7 +19,7 @@ from serve.child import Program
 # is being restarted.
 PORTS = range(20_000, 32_000)
 
-HUSHED = ("Memory overcommit must be enabled",)
+HUSHED = ("Memory overcommit must be enabled", "Received SIGTERM", "ready to exit")
 
 
 class NoBroker(RuntimeError):

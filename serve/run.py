@@ -16,10 +16,9 @@ from serve.broker import NoBroker, plan_broker
 from serve.child import Program, run_to_end
 from serve.listening import CannotListen, listen, page_url
 from serve.programs import environment, plan_programs, reelnotes
+from serve.sample import SAMPLE, welcome
 from serve.supervisor import Supervisor
 from settings import Settings
-
-SAMPLE = Path(__file__).parents[1] / "samples" / "bikes.mp4"
 
 
 class CannotServe(RuntimeError):
@@ -29,7 +28,8 @@ class CannotServe(RuntimeError):
 def serve(settings: Settings, errand: Program | None = None, log: TextIO = sys.stdout) -> int:
     """Run everything until a signal, or the errand's end, says so; return the exit status.
 
-    The errand is run once the page answers. Raises CannotServe.
+    The errand is run once the page answers; without one, a new installation comments the sample.
+    Raises CannotServe.
     """
     settings = replace(settings, data_dir=settings.data_dir.absolute())
     try:
@@ -38,6 +38,7 @@ def serve(settings: Settings, errand: Program | None = None, log: TextIO = sys.s
             listen(settings.web_host, settings.web_port) as listener,
         ):
             supervisor = Supervisor(_prepare(settings, listener), log, guard_fds=(lock,))
+            errand = errand or welcome(settings)
             _open_when_it_answers(supervisor, settings, page_url(listener), errand)
             return supervisor.run()
     except (running.AlreadyServed, CannotListen, NoBroker) as error:
