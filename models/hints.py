@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from models.jobs import Hints
 
@@ -15,6 +16,9 @@ ADVANCE = "advance"
 SWEEP = "sweep"
 REMOVE_ORPHANS = "remove-orphans"
 SWEEP_QUEUE = "sweep"
+
+BROKER_AWAY = (OperationalError, RedisError, OSError)
+"""What a broker that can't be reached raises."""
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +57,15 @@ def send_hints(app: Celery, hints: Hints) -> None:
                     queue=queue_of(hints.commentator),
                     producer=producer,
                 )
-    except (OperationalError, OSError) as error:
+    except BROKER_AWAY as error:
         log.warning("hints not sent, the sweep will job_id=%s reason=%s", hints.job_id, error)
 
 
 def waiting_hints(app: Celery, commentator: str) -> int:
-    """Count the messages that wait in a commentator's queue. Raises kombu's OperationalError."""
+    """Count the messages that wait in a commentator's queue. Raises BROKER_AWAY."""
     with app.connection_for_read() as connection:
         channel = connection.default_channel
-        return int(channel.queue_declare(queue_of(commentator), passive=True).message_count)
+        return int(channel.queue_declare(queue_of(commentator)).message_count)
 
 
 def _celery_url(redis_url: str) -> str:

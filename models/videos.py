@@ -45,7 +45,9 @@ def seconds(video: Video | VideoFacts, pts: int) -> Fraction:
 
 def facts_of(video: Video) -> VideoFacts:
     """Return what the probe found when the video was stored."""
-    return VideoFacts.from_json({field.name: getattr(video, field.name) for field in fields(VideoFacts)})
+    return VideoFacts.from_json(
+        {field.name: getattr(video, field.name) for field in fields(VideoFacts)}
+    )
 
 
 def find_video(session: Session, sha256: str) -> Video | None:

@@ -7,6 +7,7 @@ import pytest
 
 from migrations import upgrade
 from models.store import Store
+from tests.broker import running_broker
 from tests.postgres import fresh_database, postgres_server
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
@@ -47,3 +48,10 @@ def store(database_url: str) -> Iterator[Store]:
     upgrade(store)
     yield store
     store.engine.dispose()
+
+
+@pytest.fixture
+def broker_url(tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of a real broker with empty queues."""
+    with running_broker(tmp_path) as url:
+        yield url

@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
 from models import chunks, hints
@@ -57,7 +56,7 @@ class Sweep:
             return sum(
                 hints.waiting_hints(self.broker, commentator) for commentator in commentators
             )
-        except (OperationalError, OSError) as error:
+        except hints.BROKER_AWAY as error:
             log.warning("broker is away reason=%s", error)
             return 0
 
