@@ -29,14 +29,14 @@ from models.media import Media
 from models.parameters import Parameters
 from models.segments import last_said
 from models.store import Store
-from models.tables import CommentKind, Job, Segment, new_id
+from models.tables import CommentKind, Job, Segment, Video, new_id
 from models.windows import WindowPlan, milliseconds
 from worker.commentator import Comment, Commentator, Frame, Prompt, Window
 from worker.guard import clean
 from worker.keeper import Keeper
 from worker.quarantine import Quarantine
 from worker.stills import encode_still
-from worker.video.decoder import Decoder, Sampled, StreamClock
+from worker.video.decoder import Clock, Decoder, Sampled
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,9 @@ def advance(site: Site, job_id: str, epoch: int) -> bool:
     except LeaseLost:
         log.info("chunk taken away job_id=%s", job_id)
     except StoreBusy as error:
-        log.error("store is away, the sweep brings the work back job_id=%s reason=%s", job_id, error)
+        log.error(
+            "store is away, the sweep brings the work back job_id=%s reason=%s", job_id, error
+        )
     return False
 
 
@@ -182,7 +184,7 @@ def _windows(
     indexes = range(claim.cursor, claim.stop)
     samples = site.decoder().sample(
         site.media.video(job.video_id),
-        StreamClock.of(job.video),
+        _clock(job.video),
         [plan.sample_times(index) for index in indexes],
         slot=Fraction(parameters.frame_stride) / parameters.capture_fps,
         size=site.commentator.frame_size(job.video.width, job.video.height),
@@ -191,6 +193,10 @@ def _windows(
     for index, sampled in zip(indexes, samples, strict=True):
         yield _window(plan, index, sampled), sampled, begun
         begun = time.monotonic()
+
+
+def _clock(video: Video) -> Clock:
+    return Clock(video.stream_index, Fraction(video.time_base), video.origin_pts, video.last_pts)
 
 
 def _window(plan: WindowPlan, index: int, sampled: Sampled) -> Window:

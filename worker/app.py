@@ -3,9 +3,11 @@
 import logging
 import os
 import sys
+import warnings
 from typing import Any
 
 from celery import Celery, signals
+from celery.platforms import SecurityWarning
 
 from models import hints
 from models.jobs import Hints
