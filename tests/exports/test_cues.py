@@ -51,8 +51,7 @@ def films(draw: st.DrawFn) -> list[Segment]:
         draw(st.lists(st.tuples(st.integers(1, 20_000), TEXTS), max_size=6))
     ):
         kind = draw(st.sampled_from(["said", "said", "unchanged", "empty"]))
-        said = text if kind == "said" else ""
-        film.append(segment(index, start_ms, start_ms + length_ms, said, kind=kind))
+        film.append(segment(index, start_ms, start_ms + length_ms, text, kind=kind))
         start_ms += length_ms
     return film
 
@@ -139,11 +138,30 @@ def test_a_segment_of_no_length_keeps_its_words() -> None:
     assert (cue.start_ms, cue.end_ms, cue.lines) == (5000, 5001, ("The last frame.",))
 
 
-def test_chinese_breaks_between_characters_but_not_before_a_full_stop() -> None:
+def test_two_full_lines_fit_one_cue() -> None:
+    full = "a" * 20 + " " + "b" * 21
+    [cue] = cues_of(f"{full} {full}", 4000)
+    assert cue.lines == (full, full)
+
+
+def test_a_short_rest_is_shown_for_a_second() -> None:
+    shown = cues_of("x" * 130, 2000)  # lines of 42, 42, 42 and 4 columns
+    assert [(cue.start_ms, cue.end_ms) for cue in shown] == [(5000, 6000), (6000, 7000)]
+
+
+def test_chinese_breaks_between_characters_but_not_beside_punctuation() -> None:
     [cue] = cues_of("一" * 20 + "。" + "二" * 10, 4000)
     assert cue.lines == ("一" * 16, "一" * 4 + "。" + "二" * 10)
-    [full] = cues_of("一" * 21 + "。", 4000)  # 44 columns
-    assert all(not line.startswith("。") for line in full.lines)
+    for length in range(1, 40):
+        phrase = "一" * length + "「二」。"
+        lines = [line for cue in cues_of(phrase * 5, 20_000) for line in cue.lines]
+        assert "".join(lines) == phrase * 5
+        assert not any(line.startswith(("」", "。")) or line.endswith("「") for line in lines)
+
+
+def test_korean_breaks_at_its_spaces() -> None:
+    text = "강아지 한 마리가 방으로 뛰어 들어와 빨간 공을 물고 다시 나갑니다"
+    assert [" ".join(cue.lines) for cue in cues_of(text, 4000)] == [text]
 
 
 def test_what_is_drawn_as_one_character_is_not_broken() -> None:
