@@ -64,7 +64,8 @@ def _ask(path: Path, name: str) -> dict[str, Any]:
 
 def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes:
     """Send the request, return all that comes back, at most LONGEST_ANSWER. Raises TimeoutError."""
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(request)  # shorter than a pipe's buffer
     process.stdin.close()
     deadline = monotonic() + SECONDS

@@ -82,7 +82,7 @@ def _answer(values: dict[str, Any], tables: Tables, answers: Queue[list[Message]
 
 def _messages(window: Pictures) -> list[Message]:
     frames: list[Message] = [
-        (FRAME, PTS.pack(pts), memoryview(picture).cast("B")) for pts, picture in window.pictures
+        (FRAME, PTS.pack(pts), picture.data.cast("B")) for pts, picture in window.pictures
     ]
     return [*frames, (WINDOW, MILLISECONDS.pack(window.decode_ms), b"")]
 

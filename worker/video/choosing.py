@@ -32,9 +32,9 @@ def choose(table: PacketTable, bounds: Bounds, due: Fraction, slot: Fraction) ->
     on display at `due`, so that a still screen isn't described by a picture of the far future.
     """
     place = table.first_at_or_after(due)
-    if place < len(table.times) and table.times[place] < due + slot:
-        if table.times[place] <= bounds.last_pts:
-            return table.order[place]
+    end = min(due + slot, Fraction(bounds.last_pts + 1))
+    if place < len(table.times) and table.times[place] < end:
+        return table.order[place]
     place -= 1
     if place >= 0 and table.times[place] >= bounds.origin_pts:
         return table.order[place]

@@ -88,21 +88,21 @@ class Decoder:
         Raises BadFile and its like if the file can't be read, OutOfMemory, TimedOut, WorkerLost.
         """
         child = self._running_child()
-        times: Sequence[Fraction] = ()
+        at: Sequence[Fraction] = ()
         finished = False
         try:
             child.send(_request(path, clock, windows, slot, size))
-            for times in windows:
+            for at in windows:  # noqa: B007 (told by the errors below)
                 yield self._receive_window(child, clock, size)
             self._receive_end(child)
             finished = True
         except TimeoutError:
             raise TimedOut(
-                f"Decoding {_span(times)} took longer than {self._window_seconds:.0f} s and was "
+                f"Decoding {_span(at)} took longer than {self._window_seconds:.0f} s and was "
                 "stopped. The file may be damaged there: retry, or upload a re-encoded copy."
             ) from None
         except EOFError:
-            raise _loss(child, times) from RuntimeError(child.last_words())
+            raise _loss(child, at) from RuntimeError(child.last_words())
         finally:
             if not finished:
                 self.close()  # whatever is still in the pipe is not for the next caller
@@ -124,7 +124,7 @@ class Decoder:
             _expect(kind, length, FRAME, PTS.size + size[0] * size[1] * 3)
             (pts,) = PTS.unpack(child.read(PTS.size, deadline))
             picture = np.empty((size[1], size[0], 3), dtype=np.uint8)
-            child.fill(memoryview(picture).cast("B"), deadline)
+            child.fill(picture.data.cast("B"), deadline)
             frames.append(Frame(pts, (pts - clock.origin_pts) * clock.time_base, picture))
 
     def _receive_end(self, child: ChildProcess) -> None:

@@ -6,14 +6,13 @@ from itertools import chain, islice
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from models.errors import BadFile
 from worker.video.choosing import Span
 from worker.video.opening import open_container, prepare
-from worker.video.packets import NO_PTS, PacketTable, read_packet_table, stream_packets
+from worker.video.packets import NO_PTS, PacketTable, VideoPacket, read_packet_table, stream_packets
 
 WORTH_A_SEEK = 400  # packets; reading on past fewer is quicker
 SEEK_MARGINS_SECONDS = (0, 2, 20)  # how much earlier each attempt lands
@@ -43,12 +42,12 @@ class Footage:
         self._path = path
         self._stream_index = stream_index
         self._frame_threads = frame_threads
-        self._container: InputContainer | None = None
+        self._next = 0  # place in the table of the packet that the cursor gives next
+        self._cursor: Iterator[VideoPacket] = iter(())
         self._open()
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
+        self._container.close()
 
     def pictures(
         self, span: Span, wanted: Collection[int] | None = None
@@ -76,7 +75,7 @@ class Footage:
         yield from self._feed(None)
         codec.flush_buffers()
 
-    def _feed(self, packet: Packet | None) -> list[VideoFrame]:
+    def _feed(self, packet: "VideoPacket | None") -> list[VideoFrame]:
         try:
             return self._stream.codec_context.decode(packet)
         except MemoryError:
@@ -84,7 +83,7 @@ class Footage:
         except av.FFmpegError:
             return []
 
-    def _packets(self, span: Span) -> Iterator[tuple[int, Packet]]:
+    def _packets(self, span: Span) -> Iterator[tuple[int, VideoPacket]]:
         """Yield (place in the table, packet). Raises BadFile."""
         due, restarted = span.first, False
         self._go_to(due)
@@ -93,7 +92,7 @@ class Footage:
             if packet is None or not self._is_at(packet, self._next):
                 if restarted:
                     raise BadFile("changed while it was being read. Upload it again.")
-                self._open()
+                self._reopen()
                 restarted = True
                 continue
             index = self._next
@@ -108,7 +107,7 @@ class Footage:
         target = self.table.raw_pts[index]
         margins = () if target == NO_PTS else SEEK_MARGINS_SECONDS
         if not any(self._land(target - round(m / self.table.time_base), index) for m in margins):
-            self._open()
+            self._reopen()
 
     def _land(self, target: int, index: int) -> bool:
         """Seek; True if that led to the packet at `index` or to one before it."""
@@ -118,11 +117,12 @@ class Footage:
             for packet in islice(cursor, PACKETS_TO_FIND_OUT):
                 place = self._locate(packet)
                 if place is not None:
-                    self._next, self._cursor = place, chain([packet], cursor)
+                    self._cursor = chain([packet], cursor)
+                    self._next = place
                     return place <= index
         return False
 
-    def _locate(self, packet: Packet) -> int | None:
+    def _locate(self, packet: VideoPacket) -> int | None:
         """Return the packet's place in the table, None if it can't be told."""
         position = _position(packet)
         with suppress(ValueError):
@@ -133,14 +133,16 @@ class Footage:
                 place += 1
         return None
 
-    def _is_at(self, packet: Packet, place: int) -> bool:
+    def _is_at(self, packet: VideoPacket, place: int) -> bool:
         table = self.table
         return (packet.size, _position(packet)) == (table.size[place], table.position[place])
 
+    def _reopen(self) -> None:
+        self._container.close()
+        self._open()
+
     def _open(self) -> None:
         """Start reading at the first packet."""
-        if self._container is not None:
-            self._container.close()
         self._container = open_container(self._path)
         self._stream = _video_stream(self._container, self._stream_index)
         prepare(self._container, self._stream, self._frame_threads)
@@ -148,7 +150,7 @@ class Footage:
         self._next = 0
 
 
-def _position(packet: Packet) -> int:
+def _position(packet: VideoPacket) -> int:
     return -1 if packet.pos is None else packet.pos
 
 

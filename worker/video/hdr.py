@@ -3,6 +3,8 @@
 Works on pictures that are already small, where it costs a few milliseconds.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,22 +21,25 @@ BT2020_TO_BT709 = np.array(  # ITU-R BT.2087
 )
 
 
-def tone_map(picture: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Return an sRGB picture for a PQ one, both (height, width, 3).
+def tone_map(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return an sRGB picture for a PQ one of 16 bits, both (height, width, 3).
 
     The curve is Reinhard's with a white point, on the brightest channel, so that hues stay.
     """
-    light = _linear(picture.astype(np.float32) / 65535) * (10000 / WHITE_NITS)
+    light = _linear(picture.astype(np.float32) / np.float32(65535)) * (10000 / WHITE_NITS)
     light = np.maximum(light @ BT2020_TO_BT709.T, 0)
     brightest = light.max(axis=2, keepdims=True)
     light *= (1 + brightest / (PEAK_NITS / WHITE_NITS) ** 2) / (1 + brightest)
     return (_srgb(np.minimum(light, 1)) * 255 + 0.5).astype(np.uint8)
 
 
-def _linear(code: NDArray[np.float32]) -> NDArray[np.float32]:
-    root = code ** np.float32(1 / M2)
-    return (np.maximum(root - C1, 0) / (C2 - C3 * root)) ** np.float32(1 / M1)  # type: ignore[no-any-return]
+def _linear(code: NDArray[Any]) -> NDArray[Any]:
+    root = np.power(code, np.float32(1 / M2))
+    light: NDArray[Any] = np.maximum(root - C1, 0) / (C2 - C3 * root)
+    return np.power(light, np.float32(1 / M1))
 
 
-def _srgb(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.where(light < 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055)
+def _srgb(light: NDArray[Any]) -> NDArray[Any]:
+    return np.where(
+        light < 0.0031308, light * 12.92, 1.055 * np.power(light, np.float32(1 / 2.4)) - 0.055
+    )

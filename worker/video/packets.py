@@ -9,20 +9,24 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
+from typing import TypeAlias
 
 import av
 from av.container import InputContainer
-from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from models.errors import TooLarge
+
+VideoPacket: TypeAlias = "Packet[VideoStream]"
 
 NO_PTS = -(1 << 63)
 MOST_PACKETS = 12_000_000  # 48 hours at 60 pictures a second, and some
 MOST_DEMUX_ERRORS = 20  # in a row, before the rest of the file is given up
 JUMP_SECONDS = 10  # a step between neighbours that is looked at twice
 LONGEST_PAUSE_SECONDS = 3600  # a longer one is a lie, not a pause
+SPLICED_FORMAT = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 NEIGHBOURS = 8  # packets that bear witness to a jump
 FEW = Fraction(1, 20)  # share of packets without PTS that are merely never chosen
 
@@ -58,7 +62,7 @@ class PacketTable:
         return self.key.count(1)
 
 
-def stream_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+def stream_packets(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
     """Yield the stream's packets in file order, past read errors while packets still come."""
     errors = 0
     while errors < MOST_DEMUX_ERRORS:
@@ -91,7 +95,7 @@ def read_packet_table(container: InputContainer, stream: VideoStream) -> PacketT
     time_base = _fraction(stream.time_base)
     timed = raw.count(NO_PTS) <= len(raw) * FEW
     clock = raw if timed else _invent_pts(dts, time_base, stream)
-    splices = bool(container.format.flags & Flags.ts_discont.value)
+    splices = bool(container.format.flags & SPLICED_FORMAT)
     pts = mend(clock, round(1 / time_base), splices)
     order = array("q", (i for i in range(len(pts)) if shown[i] and clock[i] != NO_PTS))
     order = array("q", sorted(order, key=pts.__getitem__))
@@ -143,19 +147,16 @@ def mend(clock: Sequence[int], ticks_per_second: int, splices: bool) -> Sequence
 
 
 def _has_jump(clock: Sequence[int], known: Sequence[int], jump: int) -> bool:
-    return any(
-        abs(clock[after] - clock[before]) > jump
-        for before, after in zip(known, known[1:], strict=False)
-    )
+    return any(abs(clock[after] - clock[before]) > jump for before, after in pairwise(known))
 
 
 def _typical_step(clock: Sequence[int], known: Sequence[int]) -> int:
     ordered = sorted(clock[i] for i in known)
-    return _median([b - a for a, b in zip(ordered, ordered[1:], strict=False) if b > a], default=1)
+    return _median([b - a for a, b in pairwise(ordered) if b > a], default=1)
 
 
 def _typical_interval(times: Sequence[int], time_base: Fraction) -> int:
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False) if b > a]
+    gaps = [b - a for a, b in pairwise(times) if b > a]
     return _median(gaps, default=max(round(Fraction(1, 25) / time_base), 1))
 
 

@@ -33,7 +33,7 @@ class Scaler:
             interpolation=Interpolation.AREA if shrinks else Interpolation.BICUBIC,
             threads=1,
         ).to_ndarray()
-        picture = tone_map(scaled) if high_range else scaled
+        picture = tone_map(scaled) if high_range else scaled.astype(np.uint8, copy=False)
         return np.ascontiguousarray(np.rot90(picture, turns))
 
 

@@ -99,7 +99,7 @@ def _read_header(container: InputContainer, stream: VideoStream) -> Header:
     codec = stream.codec_context
     aspect = stream.sample_aspect_ratio or (codec.sample_aspect_ratio if codec else None)
     if stream.duration is not None and stream.time_base is not None:
-        seconds = Fraction(stream.duration) * Fraction(
+        seconds: Fraction | None = Fraction(stream.duration) * Fraction(
             stream.time_base.numerator, stream.time_base.denominator
         )
     else:

@@ -28,7 +28,9 @@ class ChildProcess:
             start_new_session=True,
             bufsize=0,
         )
-        assert self._process.stdin and self._process.stdout and self._process.stderr
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self._requests = self._process.stdin
         self._answers = self._process.stdout
         self._complaints = self._process.stderr
