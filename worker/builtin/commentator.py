@@ -20,16 +20,15 @@ from worker.builtin.text import LONGEST_SIDE, TextLine, TextReader, fingerprint,
 from worker.builtin.views import (
     STILL,
     Look,
-    Motion,
     changed,
     is_new_view,
+    is_same,
     look,
     motion,
     split_views,
 )
 from worker.commentator import Comment, Picture, Prompt, Timings, Window
 
-SAME_PICTURE = 1.5  # largest mean difference of a cell, 0 … 255, that is compression noise
 NO_CONTRAST = 24  # brightest less darkest cell: below it there is no text to look for
 
 Cells = NDArray[np.bool_]
@@ -78,7 +77,7 @@ class BuiltinCommentator:
         lines, gone = self._read(pictures[-1], looks[-1], before)
         since = STILL
         if before is not None and continues:
-            since = motion(changed(before.coarse, looks[0].coarse))
+            since = motion(before.coarse, looks[0].coarse)
         return Facts(tuple(views), continues, since, lines, gone)
 
     def _detect(
@@ -89,7 +88,7 @@ class BuiltinCommentator:
         for i, picture in enumerate(pictures):
             if looks[i].light in BARE:
                 found.append([])
-            elif i and float(np.abs(looks[i].fine - looks[i - 1].fine).max()) < SAME_PICTURE:
+            elif i and is_same(looks[i - 1], looks[i]):
                 found.append(found[-1])
             else:
                 found.append(self._detector.detect(picture))
@@ -123,7 +122,7 @@ def _view(
     changes: list[Cells] = [changed(a.fine, b.fine) for a, b in pairwise(looks)]
     entry: Cells = changed(before.coarse, looks[0].coarse) if before else np.ones((1, 1), np.bool_)
     sightings = sight(found, [entry, *changes], before.boxes if before else ())
-    motions: list[Motion] = [motion(cells) for cells in changes]
+    motions = [motion(a.fine, b.fine) for a, b in pairwise(looks)]
     return View(looks[-1].light, tuple(sightings), tuple(motions))
 
 

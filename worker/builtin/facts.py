@@ -4,7 +4,7 @@ Goes to JSON and back without loss, so that a window commented elsewhere compare
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from worker.builtin.sightings import Sighting
 from worker.builtin.text import TextLine
-from worker.builtin.views import COARSE, Box, Grid, Light, Look, Motion, Place
+from worker.builtin.views import COARSE, STILL, Box, Grid, Light, Look, Motion, Place
 
 LABEL = "object tags, not a vision-language model"
 
@@ -61,10 +61,18 @@ def remember(facts: Facts, last: Look) -> Memory:
         light=view.light,
         counts={s.name: s.counts[-1] for s in still_there},
         boxes=tuple((s.name, box) for s in still_there for box in s.boxes),
-        motion=view.motions[-1] if view.motions else Motion(),
+        motion=_last_motion(view.motions),
         lines=facts.lines,
         coarse=last.coarse,
     )
+
+
+def _last_motion(motions: Sequence[Motion]) -> Motion:
+    """Return all that moves in a view that ends moving, and nothing if it ends still."""
+    if not motions or not motions[-1].places:
+        return STILL
+    places = {place for motion in motions for place in motion.places}
+    return Motion(tuple(p for p in Place if p in places), max(m.share for m in motions))
 
 
 def to_json(facts: Facts, memory: Memory) -> dict[str, Any]:

@@ -7,18 +7,20 @@ are left out when the sentence would grow too long.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from worker.builtin.coco import PLURALS
 from worker.builtin.facts import Facts, Memory, View
 from worker.builtin.sightings import Sighting
 from worker.builtin.text import TextLine
-from worker.builtin.views import Box, Light, Motion, Place
+from worker.builtin.views import LARGE_SHARE, LIGHT_STEP, WHOLE_SHARE, Box, Light, Motion, Place
 
 MOST_NAMES = 4
 MOST_QUOTES = 3
 MOST_STEPS = 3  # of a count that goes up and down within a window
 LONGEST_QUOTE = 90  # characters
+WELL_SEEN = 0.05  # of the picture: movement that a pause makes news again
+GROWN = 4.0  # so many times the area moves than when it was last told: that is news
 SAME_TEXT = 0.75  # likeness from which two readings are one text
 EDGE = 0.015  # of the picture: a box that comes so close is cut off
 
@@ -45,7 +47,7 @@ def compose(facts: Facts, before: Memory | None, most_words: int) -> str | None:
     else:
         clauses = _description(first, "a new view: " if before is not None else "")
     for view in others:
-        clauses += _description(view, "then a new view: ")
+        clauses += _description(view, "then a new view: " if clauses else "a new view: ")
     known = before.lines if before is not None else ()
     clauses += _text_clauses(facts, known)
     return _join(clauses, most_words) if clauses else None
@@ -64,25 +66,27 @@ def _description(view: View, opening: str) -> list[Clause]:
 
 
 def _first_mention(sighting: Sighting) -> str:
-    steps = _steps(sighting.counts)
-    if len(steps) > MOST_STEPS:
-        return f"at most {_counted(sighting.name, max(steps))} at a time"
-    start, *later = steps
-    if start == 0:
-        words = f"{_counted(sighting.name, later.pop(0))} that {_verb('appear', sighting)}"
-        return words + "".join(_next_step(n) for n in later)
-    if later:
-        return f"{_counted(sighting.name, start)} at first" + "".join(_next_step(n) for n in later)
-    return _placed(sighting)
+    name, steps = sighting.name, _steps(sighting.counts)
+    if len(steps) == 1:
+        return _placed(sighting)
+    if len(steps) > MOST_STEPS or steps[0] == steps[-1]:
+        often = "for a while" if steps[0] == 0 else "not all the time"
+        return f"{_counted(name, max(steps))} ({often})"
+    if steps[0] == 0:
+        return f"{_counted(name, steps[1])} (not at first{_further(name, steps[1:])})"
+    return f"{_counted(name, steps[0])} ({_further(name, steps)[2:]})"
 
 
 def _placed(sighting: Sighting) -> str:
-    words = _counted(sighting.name, sighting.counts[-1] or max(sighting.counts))
-    if sighting.counts[-1] != 1:
-        return words
+    if sighting.counts[-1] > 1:
+        return _counted(sighting.name, sighting.counts[-1])
+    return _single(sighting) + _where(sighting)
+
+
+def _single(sighting: Sighting) -> str:
     if sighting.name == "person" and _is_cut_off(sighting.boxes[0]):
-        words = "part of a person"
-    return f"{words} {AT[sighting.places[0]]}" if len(sighting.places) == 1 else words
+        return "part of a person"
+    return _counted(sighting.name, 1)
 
 
 def _is_cut_off(box: Box) -> bool:
@@ -104,21 +108,26 @@ def _news(view: View, since: Motion, before: Memory) -> list[Clause]:
 
 
 def _change(sighting: Sighting, before: int) -> str:
-    steps = _steps((before, *sighting.counts))
+    name, steps = sighting.name, _steps((before, *sighting.counts))
     if len(steps) == 1:
         return ""
     if len(steps) > MOST_STEPS + 1:
-        return f"{_plural(sighting.name)} come and go, at most {max(steps)} at a time"
-    first, *later = steps[1:]
+        return f"{_plural(name)} come and go, {_counted(name, max(steps))} at a time"
+    first = steps[1]
     if before == 0:
-        text = f"{_counted(sighting.name, first)} {_verb('appear', sighting, first)}"
-        if not later:
-            text += _where(sighting)
+        text = _appearing(sighting, first) + (_where(sighting) if len(steps) == 2 else "")
     elif first == 0:
-        text = f"no longer seen: {sighting.name if before == 1 else _plural(sighting.name)}"
+        text = f"no longer seen: {name if before == 1 else _plural(name)}"
     else:
-        text = f"now {_counted(sighting.name, first)} ({before} before)"
-    return text + "".join(_next_step(n) for n in later)
+        number = _counted(name, first) if first > 1 else f"at least 1 {name}"
+        text = f"now {number} ({before} before)"
+    return text + _further(name, steps[1:])
+
+
+def _appearing(sighting: Sighting, count: int) -> str:
+    if count > 1:
+        return f"{_counted(sighting.name, count)} appear"
+    return f"{_single(sighting)} appears"
 
 
 def _where(sighting: Sighting) -> str:
@@ -130,8 +139,17 @@ def _steps(counts: Sequence[int]) -> list[int]:
     return [count for count, _ in groupby(counts)]
 
 
-def _next_step(count: int) -> str:
-    return f", then at least {count}" if count else ", then none"
+def _further(name: str, steps: Sequence[int]) -> str:
+    """Tell how a count goes on after its first step."""
+    text = ""
+    for before, count in pairwise(steps):
+        if count == 0:
+            text += ", then not seen"
+        elif before == 0:
+            text += f", then {_counted(name, count)}"
+        else:
+            text += f", then {f'at least {count}' if count > 1 else 'one'}"
+    return text
 
 
 def _counted(name: str, count: int) -> str:
@@ -144,37 +162,53 @@ def _plural(name: str) -> str:
     return PLURALS.get(name, f"{name}s")
 
 
-def _verb(verb: str, sighting: Sighting, count: int = 1) -> str:
-    return f"{verb}s" if count == 1 and sighting.name != "scissors" else verb
-
-
 def _movement(motions: Sequence[Motion]) -> list[Clause]:
     if not motions:  # one picture tells nothing of movement
         return []
+    light = _light_clauses(motions)
     moving = [motion for motion in motions if motion.places]
-    if not moving:
-        return [Clause("nothing moves", 20)]
-    return [Clause(_moving(moving) + _ending(motions), 60)]
+    if moving:
+        return [*light, Clause(_moving(moving) + _ending(motions), 60)]
+    return light or [Clause("nothing moves", 20)]
 
 
 def _new_movement(motions: Sequence[Motion], since: Motion, before: Memory) -> list[Clause]:
-    moving = [motion for motion in (since, *motions) if motion.places]
-    known = set(before.motion.places)
-    if not moving:
-        return [Clause("nothing moves any more", 30)] if known else []
-    places = {place for motion in moving for place in motion.places}
-    if not any(motion.places for motion in motions):
-        text = "the picture has changed " + _somewhere(moving)
-        return [] if known else [Clause(text, 60)]
-    ending = _ending(motions)
-    if places <= known and not ending:
-        return []
-    return [Clause(_moving(moving) + ending, 60)]
+    clauses = _light_clauses((since, *motions))
+    moving = [motion for motion in motions if motion.places]
+    known = before.motion
+    if moving and _is_new_motion(motions, since, known):
+        paused = known.places and not (motions[0].places and since.places)
+        start = "nothing moves at first, then " if paused else ""
+        clauses.append(Clause(start + _moving(moving) + _ending(motions), 60))
+    elif since.places and not moving and not known.places:
+        clauses.append(Clause("the picture has changed " + _somewhere([since]), 60))
+    elif motions and not moving and known.places and not clauses:
+        clauses.append(Clause("nothing moves any more", 30))
+    return clauses
+
+
+def _is_new_motion(motions: Sequence[Motion], since: Motion, known: Motion) -> bool:
+    """Tell movement that begins, ends, spreads or grows from what has been told."""
+    share = max(motion.share for motion in motions)
+    if not since.places and known.places and share >= WELL_SEEN:
+        return True
+    stops_or_starts = any(bool(a.places) != bool(b.places) for a, b in pairwise((known, *motions)))
+    places = {place for motion in motions for place in motion.places}
+    return stops_or_starts or not places <= set(known.places) or share >= GROWN * known.share
+
+
+def _light_clauses(motions: Sequence[Motion]) -> list[Clause]:
+    """Tell a fade, a lamp, or a dialog that dims what is behind it."""
+    steps = [motion.brighter for motion in motions if abs(motion.brighter) >= LIGHT_STEP]
+    words = ["brighter" if step > 0 else "darker" for step in steps]
+    turns = [word for word, _ in groupby(words)]
+    return [Clause("the picture gets " + ", then ".join(turns), 65)] if turns else []
 
 
 def _moving(moving: Sequence[Motion]) -> str:
-    if any(motion.whole for motion in moving):
-        return "the whole picture moves"
+    share = max(motion.share for motion in moving)
+    if share >= LARGE_SHARE:
+        return f"{'most' if share >= WHOLE_SHARE else 'a large part'} of the picture changes"
     return "something moves " + _somewhere(moving)
 
 

@@ -46,7 +46,7 @@ SECOND_PERSON = 0.5  # and a further person, in two pictures
 SAME_PLACE = 0.4  # overlap (intersection over union) from which two boxes show one thing
 ANOTHER_NAME = 0.6  # overlap from which two names claim the same thing
 CLEAR_LEAD = 0.08  # the better of two such names must lead by this
-UNTOUCHED = 0.08  # share of a box's cells that may change while its thing stays
+UNTOUCHED = 0.25  # share of a box's cells that may change while its thing stays
 
 
 def believed_at(name: str) -> Threshold:
@@ -126,21 +126,24 @@ def _follow(
     lowest = _lowest_count_score(name, found) if sure else 1.0
     counts, boxes, last, places = [], list(known), list(known), []
     for detections, cells in zip(found, changes, strict=True):
-        stay = [box for box in boxes if share_within(cells, box) <= UNTOUCHED]
-        seen = [
-            d.box
-            for d in detections
-            if d.score >= lowest or any(d.box.overlap(box) >= SAME_PLACE for box in boxes)
-        ]
+        seen = [d.box for d in detections if d.score >= lowest]
+        for box in boxes:
+            if not _is_among(box, seen):
+                weak = [d.box for d in detections if d.box.overlap(box) >= SAME_PLACE]
+                stays = [box] if share_within(cells, box) <= UNTOUCHED else []
+                seen += (weak or stays)[:1]
         if not seen and sure:  # the best one, where none counts by itself
             seen = [d.box for d in detections if d.score >= WEAK][:1]
-        boxes = seen + [b for b in stay if all(b.overlap(s) < SAME_PLACE for s in seen)]
-        last = boxes or last
+        boxes, last = seen, seen or last
         places += [box.place for box in boxes[:1]]
         counts.append(len(boxes))
     best = max((d.score for one in found for d in one), default=0.0)
     path = tuple(place for place, _ in groupby(places))
-    return Sighting(name, _without_gaps(counts), tuple(last), path, best)
+    return Sighting(name, _without_gaps(counts, len(known)), tuple(last), path, best)
+
+
+def _is_among(box: Box, others: Sequence[Box]) -> bool:
+    return any(box.overlap(other) >= SAME_PLACE for other in others)
 
 
 def _lowest_count_score(name: str, found: Sequence[Sequence[Detection]]) -> float:
@@ -151,10 +154,15 @@ def _lowest_count_score(name: str, found: Sequence[Sequence[Detection]]) -> floa
     return SECOND_PERSON if len(several) >= 2 else 1.0
 
 
-def _without_gaps(counts: Sequence[int]) -> tuple[int, ...]:
-    """Take a count that one picture alone contradicts for the detector's slip."""
-    smooth = list(counts)
-    for i in range(1, len(counts) - 1):
-        if counts[i - 1] == counts[i + 1] > counts[i]:
-            smooth[i] = counts[i - 1]
-    return tuple(smooth)
+def _without_gaps(counts: Sequence[int], before: int) -> tuple[int, ...]:
+    """Take a lower count that one picture alone gives for the detector's slip.
+
+    Only a drop to none is believed at once, for it is told as "not seen".
+    """
+    smooth = [before, *counts]
+    for i in range(1, len(smooth) - 1):
+        if smooth[i - 1] == smooth[i + 1] > smooth[i]:
+            smooth[i] = smooth[i - 1]
+    if 0 < smooth[-1] < smooth[-2]:
+        smooth[-1] = smooth[-2]
+    return tuple(smooth[1:])

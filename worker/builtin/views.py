@@ -21,9 +21,14 @@ DARK_LEVEL = 40  # mean brightness of a picture in which little can be made out
 PLAIN_SPREAD = 2.5  # standard deviation of a picture of one colour
 TINY = 16  # pixels: a shorter side shows nothing that could be named
 MOVED_LEVEL = 18  # 0 … 255: a cell that differs by more has changed
-MOVED_SHARE = 0.006  # of the picture: less is noise
-WHOLE_SHARE = 0.6  # of the picture: more is the camera, or everything
-NEW_VIEW_LIKENESS = 0.5  # correlation under which two pictures have nothing in common
+SAME_LEVEL = 9  # 0 … 255: no cell differs by more in what is the same picture for any eye
+MOVED_NEIGHBOURS = 6  # of the 9 cells around: a lone cell is a leaf in the wind, or noise
+MOVED_SHARE = 0.005  # of the picture: less is noise
+MOVED_SHARE_COARSE = 0.02
+WHOLE_SHARE = 0.5  # of the picture: more is the camera, or everything
+LIGHT_STEP = 30  # 0 … 255: a change of the mean brightness that is worth a word
+NEW_VIEW_LIKENESS = 0.6  # correlation under which two pictures have little in common
+NEW_VIEW_SHARE = 0.75  # of the coarse cells: a hand before the lens changes fewer
 NEW_VIEW_LEVEL = 16  # mean difference that a new view has at least
 
 Grid = NDArray[np.float32]
@@ -100,21 +105,34 @@ def _light(picture: Picture, fine: Grid) -> Light:
 
 def is_new_view(before: Look, after: Look) -> bool:
     """Tell a cut (or a camera that swings fast) from movement within a view."""
-    if Light.BLACK in (before.light, after.light):
-        return before.light != after.light
-    a, b = before.coarse.mean(-1).ravel(), after.coarse.mean(-1).ravel()
+    lights = {before.light, after.light}
+    if Light.BLACK in lights or Light.TINY in lights:
+        return len(lights) > 1
     if float(np.abs(before.coarse - after.coarse).mean()) < NEW_VIEW_LEVEL:
         return False
+    if Light.PLAIN in lights:
+        return True
+    share = float(changed(before.coarse, after.coarse).mean())
+    return share >= NEW_VIEW_SHARE and _likeness(before, after) < NEW_VIEW_LIKENESS
+
+
+def _likeness(before: Look, after: Look) -> float:
+    """Return the correlation of two pictures' brightness."""
+    a, b = before.coarse.mean(-1).ravel(), after.coarse.mean(-1).ravel()
     spread = float(a.std() * b.std())
-    likeness = float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 1 else 0.0
-    return likeness < NEW_VIEW_LIKENESS
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread else 0.0
 
 
-def changed(before: Grid, after: Grid) -> NDArray[np.bool_]:
+def is_same(before: Look, after: Look) -> bool:
+    """Tell whether nothing has changed but noise and the brightness of the whole."""
+    return not changed(before.fine, after.fine, SAME_LEVEL).any()
+
+
+def changed(before: Grid, after: Grid, level: float = MOVED_LEVEL) -> NDArray[np.bool_]:
     """Return which cells of two grids differ by more than the light of the whole does."""
     difference = after - before
     difference = difference - np.median(difference, axis=(0, 1))
-    result: NDArray[np.bool_] = np.abs(difference).max(-1) > MOVED_LEVEL
+    result: NDArray[np.bool_] = np.abs(difference).max(-1) > level
     return result
 
 
@@ -134,23 +152,36 @@ class Motion:
 
     places: tuple[Place, ...] = ()
     share: float = 0.0  # of the picture's area
-
-    @property
-    def whole(self) -> bool:
-        return self.share >= WHOLE_SHARE
+    brighter: float = 0.0  # by so much, -255 … 255
 
 
 STILL = Motion()
 
 
-def motion(cells: NDArray[np.bool_]) -> Motion:
+def motion(before: Grid, after: Grid) -> Motion:
+    """Compare two pictures, both fine or both coarse."""
+    cells = _without_specks(changed(before, after))
+    brighter = float(after.mean() - before.mean())
     share = float(cells.mean())
-    if share < MOVED_SHARE:
-        return STILL
+    if share < (MOVED_SHARE if cells.shape == FINE[::-1] else MOVED_SHARE_COARSE):
+        return Motion(brighter=brighter)
     thirds = np.array_split(cells, 3, axis=1)
     most = max(float(third.mean()) for third in thirds)
-    places = tuple(p for p, t in zip(Place, thirds, strict=True) if float(t.mean()) >= most / 4)
-    return Motion(places, share)
+    places = tuple(p for p, t in zip(Place, thirds, strict=True) if float(t.mean()) >= most / 3)
+    return Motion(places, share, brighter)
+
+
+def _without_specks(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the fine cells most of whose neighbours have changed too; coarse ones are areas already."""
+    if cells.shape == COARSE[::-1]:
+        return cells
+    rows, columns = cells.shape
+    padded = np.pad(cells.astype(np.uint8), 1)
+    around = sum(
+        padded[y : y + rows, x : x + columns].astype(np.int16) for y in range(3) for x in range(3)
+    )
+    kept: NDArray[np.bool_] = cells & (around >= MOVED_NEIGHBOURS)
+    return kept
 
 
 def split_views(looks: Sequence[Look]) -> list[slice]:
