@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.tables import CommentKind, Job, JobState, Segment, Table, Video
 from tests.exports.documents import exported
-from web.exports import commentator_label, document_from_rows
+from web.exports import document_from_rows
 
 
 @pytest.fixture
@@ -152,8 +152,3 @@ def test_rows_become_json(session: Session) -> None:
             }
         ],
     }
-
-
-def test_only_the_networks_are_called_vision_language_models() -> None:
-    assert commentator_label("builtin") == "object tags, not a vision-language model"
-    assert commentator_label("minicpm") == "vision-language model"

@@ -8,13 +8,12 @@ The writers are pure: a document in, text out, a segment at a time.
 from web.exports.document import Document
 from web.exports.download_name import download_stem
 from web.exports.formats import WRITERS, Writer
-from web.exports.from_rows import commentator_label, document_from_rows
+from web.exports.from_rows import document_from_rows
 
 __all__ = [
     "WRITERS",
     "Document",
     "Writer",
-    "commentator_label",
     "document_from_rows",
     "download_stem",
 ]

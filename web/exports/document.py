@@ -31,7 +31,7 @@ class Failure:
 class Job:
     id: str
     commentator: str
-    label: str  # what the commentator is, for a person who reads the export
+    label: str  # what a person must know before believing it; "" if nothing
     parameters: Mapping[str, Any]  # the job's snapshot
     window_count: int  # segments there will be when the job is done
     state: str

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 
 from models import tables
+from models.parameters import COMMENTATORS
 from models.videos import seconds
 from models.windows import milliseconds
 from web.exports.document import Document, Failure, Job, Segment, Timings, Video
-
-BUILTIN_LABEL = "object tags, not a vision-language model"
-NETWORK_LABEL = "vision-language model"
 
 
 def document_from_rows(
@@ -22,11 +20,6 @@ def document_from_rows(
         version=version,
         exported_ms=exported_ms,
     )
-
-
-def commentator_label(name: str) -> str:
-    """Say in a few words what the commentator of this name is."""
-    return BUILTIN_LABEL if name == "builtin" else NETWORK_LABEL
 
 
 def _video(job: tables.Job) -> Video:
@@ -46,7 +39,7 @@ def _job(job: tables.Job) -> Job:
     return Job(
         id=job.id,
         commentator=job.commentator,
-        label=commentator_label(job.commentator),
+        label=COMMENTATORS.get(job.commentator, ""),
         parameters=job.parameters,
         window_count=job.window_count,
         state=job.state.value,

@@ -11,7 +11,7 @@ def provenance(document: Document) -> Iterator[str]:
     """Yield plain lines: the file, the commentator, who wrote this when, and what is missing."""
     video, job = document.video, document.job
     yield plain(f"Video: {video.filename} ({clock(video.duration_ms)})")
-    yield plain(f"Commentator: {job.commentator} ({job.label})")
+    yield plain(f"Commentator: {job.commentator}" + (f" ({job.label})" if job.label else ""))
     yield plain(f"Written by Reelnotes {document.version}, {time_of_day(document.exported_ms)}")
     if job.state != "done":
         yield f"Not complete: the job is {job.state}"
