@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, signals
-from celery.platforms import SecurityWarning
+from celery.beat import EmbeddedService
+from celery.exceptions import SecurityWarning
 
 from models import hints
 from models.jobs import Hints
@@ -45,23 +47,24 @@ def run_beat(settings: Settings) -> int:
     app = hints.connect(settings.redis_url)
     media = Media(settings.data_dir / "media")
     sweep = Sweep(Store.open(settings.store_url), app, media, settings.job_parallelism)
-    app.task(name=hints.SWEEP)(sweep.lost_work)
-    app.task(name=hints.REMOVE_ORPHANS)(sweep.orphans)
-    app.conf.update(
-        beat_scheduler="celery.beat:Scheduler",  # keeps its state in memory: a kill leaves no torn file
-        beat_schedule={
-            name: {
-                "task": name,
-                "schedule": seconds,
-                "options": {"queue": hints.SWEEP_QUEUE, "expires": seconds},
-            }
-            for name, seconds in (
-                (hints.SWEEP, settings.sweep_seconds),
-                (hints.REMOVE_ORPHANS, 3600),
-            )
-        },
-    )
-    return _run(app, "beat", hints.SWEEP_QUEUE, 1, beat=True)
+    every = {
+        hints.SWEEP: (sweep.lost_work, settings.sweep_seconds),
+        hints.REMOVE_ORPHANS: (sweep.orphans, 3600),
+    }
+    for name, (step, _) in every.items():
+        _register(app, name, step)
+    app.conf.beat_schedule = {
+        name: {
+            "task": name,
+            "schedule": seconds,
+            "options": {"queue": hints.SWEEP_QUEUE, "expires": seconds},
+        }
+        for name, (_, seconds) in every.items()
+    }
+    # A thread of this process, with its state in memory: a kill leaves neither child nor torn file.
+    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat.start()
+    return _run(app, "beat", hints.SWEEP_QUEUE, 1)
 
 
 def _register_advance(app: Celery, site: Site) -> None:
@@ -69,10 +72,19 @@ def _register_advance(app: Celery, site: Site) -> None:
         if advance(site, job_id, epoch):
             hints.send_hints(app, Hints(job_id, site.commentator.name, epoch, 1))
 
-    app.task(name=hints.ADVANCE)(follow_hint)
+    _register(app, hints.ADVANCE, follow_hint)
 
 
-def _run(app: Celery, name: str, queue: str, threads: int, *, beat: bool = False) -> int:
+def _register(app: Celery, name: str, step: Callable[..., None]) -> None:
+    def task(*arguments: Any) -> None:  # Celery takes a plain function, not a method
+        step(*arguments)
+
+    app.task(name=name)(task)
+
+
+def _run(app: Celery, name: str, queue: str, threads: int) -> int:
+    # Celery fears root because of pickled messages; ours are JSON only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app.conf.update(
         worker_disable_prefetch=True, worker_prefetch_multiplier=1, worker_redirect_stdouts=False
     )
@@ -81,7 +93,6 @@ def _run(app: Celery, name: str, queue: str, threads: int, *, beat: bool = False
         concurrency=threads,
         queues=[queue],
         hostname=f"{name}-{os.getpid()}@%h",
-        beat=beat,
         quiet=True,
         without_gossip=True,
         without_mingle=True,
