@@ -117,6 +117,21 @@ def test_time_is_shared_in_proportion_to_the_text() -> None:
     assert first.lines == second.lines == ("one two three four five", "six seven eight nine ten")
 
 
+def test_a_cue_ends_with_a_clause_where_one_ends_near() -> None:
+    first, second = cues_of(
+        "A person at the left and a dog (then not seen); something moves all across the picture.",
+        4000,
+    )
+    assert first.lines == ("A person at the left and", "a dog (then not seen);")
+    assert second.lines == ("something moves all across the picture.",)
+
+
+def test_a_clause_far_from_the_middle_does_not_make_a_cue() -> None:
+    first, second = cues_of("Look: " + "one two three four five six seven " * 3, 4000)
+    assert first.lines[0].startswith("Look: one")
+    assert second.lines[-1].endswith("seven")
+
+
 def test_a_short_comment_stays_one_line() -> None:
     text = "A person in a red shirt picks up a bottle."  # 42 columns
     assert [cue.lines for cue in cues_of(text, 4000)] == [(text,)]

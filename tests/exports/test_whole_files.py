@@ -30,10 +30,10 @@ def small() -> Document:
 def test_srt(small: Document) -> None:
     assert exported("srt", small) == (
         "1\n00:00:00,000 --> 00:00:04,000\nA dog runs in.\n\n"
-        "2\n00:00:08,000 --> 00:00:09,890\n"
-        "The dog & a person ‹close› to\nit play with at least 2\n\n"
-        "3\n00:00:09,890 --> 00:00:12,000\n"
-        "bottles; the sign behind them\nreads “DO NOT FEED” --› door.\n\n"
+        "2\n00:00:08,000 --> 00:00:10,218\n"
+        "The dog & a person ‹close› to it\nplay with at least 2 bottles;\n\n"
+        "3\n00:00:10,218 --> 00:00:12,000\n"
+        "the sign behind them reads\n“DO NOT FEED” --› door.\n\n"
     )
 
 
@@ -45,10 +45,10 @@ def test_vtt(small: Document) -> None:
         "Commentator: builtin (object tags, not a vision-language model)\n"
         "Written by Reelnotes 0.1.0, 2023-11-14T22:15:00.042Z\n\n"
         "0.1\n00:00:00.000 --> 00:00:04.000\nA dog runs in.\n\n"
-        "2.1\n00:00:08.000 --> 00:00:09.890\n"
-        "The dog &amp; a person &lt;close&gt; to\nit play with at least 2\n\n"
-        "2.2\n00:00:09.890 --> 00:00:12.000\n"
-        "bottles; the sign behind them\nreads “DO NOT FEED” --&gt; door.\n"
+        "2.1\n00:00:08.000 --> 00:00:10.218\n"
+        "The dog &amp; a person &lt;close&gt; to it\nplay with at least 2 bottles;\n\n"
+        "2.2\n00:00:10.218 --> 00:00:12.000\n"
+        "the sign behind them reads\n“DO NOT FEED” --&gt; door.\n"
     )
 
 

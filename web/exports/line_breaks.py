@@ -9,9 +9,14 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 LINE_WIDTH = 42  # columns
+CUE_LINES = 2
+
+# How far from its fair share a cue may end to end with a sentence or a clause, as part of the share.
+_PAUSES = dict.fromkeys(".;:!?…。；：！？", 0.5) | dict.fromkeys(",،、，", 0.25)
+_CLOSING = "\"'”’»)]」』）"
 
 _JOINER = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
@@ -37,28 +42,69 @@ class Line:
     width: int  # columns
 
 
-def subtitle_lines(text: str, most: int) -> list[Line]:
-    """Break a plain text into lines of about equal width; every character but spaces is kept.
+def lines_by_cue(text: str, most: int) -> list[list[Line]]:
+    """Break a plain text for cues of one or two lines; every character but spaces is kept.
 
-    Lines come in pairs, one pair a cue, as many as 42 columns need but never more than `most`
-    (even): if these can't hold the text, the lines grow wider than 42 columns.
+    There are as few cues as lines of 42 columns allow, but never more than `most`: if these can't
+    hold the text, lines grow wider. A cue ends near its fair share of the text, with a sentence or
+    a clause if one ends near there; its two lines are about equally wide.
     """
     pieces = list(_pieces(text))
-    whole = _lines(pieces, [0])[0]
-    if whole.width <= LINE_WIDTH:
-        return [whole] if text else []
-    needed = len(_line_starts(pieces, LINE_WIDTH))
-    wanted = min(most, needed + needed % 2)
-    widths = range(max(piece.width for piece in pieces), whole.width)
-    narrowest = bisect_left(
-        widths, True, key=lambda width: len(_line_starts(pieces, width)) <= wanted
-    )
-    return _lines(pieces, _line_starts(pieces, widths.start + narrowest))
+    if not pieces:
+        return []
+    width = LINE_WIDTH
+    if len(_line_starts(pieces, width)) > most * CUE_LINES:
+        width = _narrowest(pieces, most * CUE_LINES)
+    count = -(-len(_line_starts(pieces, width)) // CUE_LINES)
+    return [_balanced(run) for run in _share_out(pieces, count, width)]
 
 
 def display_width(text: str) -> int:
     """Return the columns that a text without line breaks takes."""
     return len(text) if text.isascii() else sum(map(_cluster_width, _clusters(text)))
+
+
+def _share_out(pieces: list[Piece], count: int, width: int) -> Iterator[list[Piece]]:
+    """Cut into `count` runs, each of which fits two lines of `width` columns."""
+    for left in range(count, 1, -1):
+        stop = _stop_of_first(pieces, left, width)
+        yield pieces[:stop]
+        pieces = pieces[stop:]
+    yield pieces
+
+
+def _stop_of_first(pieces: list[Piece], count: int, width: int) -> int:
+    """Return where the first of `count` runs best stops, so that the others have room too."""
+    furthest = _line_starts(pieces, width)[CUE_LINES]
+    room = (count - 1) * CUE_LINES
+    nearest = bisect_left(
+        range(furthest), True, key=lambda stop: len(_line_starts(pieces[stop:], width)) <= room
+    )
+    ends = list(accumulate(piece.width + piece.spaced for piece in pieces))
+    fair = ends[-1] / count
+
+    def cost(stop: int) -> float:
+        last = pieces[stop - 1].text.rstrip(_CLOSING)[-1:]
+        return abs(ends[stop - 1] - fair) - fair * _PAUSES.get(last, 0.0)
+
+    return min(range(max(nearest, 1), furthest + 1), key=cost)
+
+
+def _balanced(pieces: list[Piece]) -> list[Line]:
+    """Make one line if 42 columns hold it, else two that are as narrow as can be."""
+    whole = _lines(pieces, [0])
+    if whole[0].width <= LINE_WIDTH:
+        return whole
+    return _lines(pieces, _line_starts(pieces, _narrowest(pieces, CUE_LINES)))
+
+
+def _narrowest(pieces: list[Piece], lines: int) -> int:
+    """Return the least width at which that many lines hold the pieces."""
+    widest = max(piece.width for piece in pieces)
+    widths = range(widest, sum(piece.width + piece.spaced for piece in pieces))
+    return widest + bisect_left(
+        widths, True, key=lambda width: len(_line_starts(pieces, width)) <= lines
+    )
 
 
 def _line_starts(pieces: list[Piece], width: int) -> list[int]:
