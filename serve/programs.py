@@ -12,6 +12,7 @@ WEB_GRACE = 5.0  # seconds, of which requests that are being answered get WEB_GR
 WEB_GRACEFUL_TIMEOUT = 3
 WORKER_GRACE = 20.0  # seconds to finish the windows in flight
 WEB_THREADS = 64  # each event stream and each paused player holds one
+HUSHED = ("worker: Warm shutdown",)  # Celery's words at every end
 
 
 def reelnotes(*arguments: str) -> Sequence[str]:
@@ -41,10 +42,17 @@ def plan_programs(
         "web", gunicorn(f"fd://{descriptor}", tmp_dir), env, fds=(descriptor,), grace=WEB_GRACE
     )
     workers = [
-        Program(name, reelnotes("worker", "--name", name), env, stop_order=1, grace=WORKER_GRACE)
+        Program(
+            name,
+            reelnotes("worker", "--name", name),
+            env,
+            stop_order=1,
+            grace=WORKER_GRACE,
+            hushed=HUSHED,
+        )
         for name in worker_names(settings.worker_processes)
     ]
-    return [web, *workers, Program("beat", reelnotes("beat"), env)]
+    return [web, *workers, Program("beat", reelnotes("beat"), env, hushed=HUSHED)]
 
 
 def environment(settings: Settings, tmp_dir: Path) -> dict[str, str]:
@@ -57,6 +65,7 @@ def environment(settings: Settings, tmp_dir: Path) -> dict[str, str]:
         "WEB_PORT": str(settings.web_port),
         "TMPDIR": str(tmp_dir),  # uploads pass through it: on the same disk as the videos
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
 
 

@@ -92,11 +92,11 @@ def _open_when_it_answers(
 
 
 def answers(url: str) -> bool:
-    """Tell whether a web server answers there within a second."""
+    """Tell whether our web server answers there within a second."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=1)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/api/health")
         return connection.getresponse().status < 500
     except (OSError, http.client.HTTPException):
         return False

@@ -22,7 +22,7 @@ from serve.child import Child, Program
 FIRST_DELAY = 0.5  # seconds before a program that ended is started again; doubles each time
 LONGEST_DELAY = 10.0
 STEADY = 30.0  # seconds after which a program counts as well: the next delay is the first again
-FAILED_STARTS = 5  # in a row, before the programs have settled: give up
+FAILED_STARTS = 4  # in a row, before the programs have settled: give up
 HURRIED_GRACE = 1.0  # seconds, after a second Ctrl-C
 COLOURS = (36, 32, 33, 35, 34, 31)
 
@@ -92,6 +92,7 @@ class Supervisor:
         self._hurried = self._stopping
         if not self._stopping:
             self._exit_status = exit_status
+            self.say("Ending what runs (Ctrl-C again: in a hurry).")
         self._stopping = True
         for post in self._posts:
             post.due = float("inf")

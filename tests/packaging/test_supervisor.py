@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.packaging.processes import left_of, tree, wait_for
+from serve import guard as guard_program
+from tests.packaging.processes import command_line, left_of, tree, wait_for
 
 DRIVER = """
 import sys
@@ -55,6 +56,11 @@ class Supervised:
 
     def latest_pid(self, name: str, start: int = 1) -> int:
         return wait_for(lambda: self.pids(name)[start - 1 : start], f"start {start} of {name}")[0]
+
+
+def guards(supervised: Supervised) -> list[psutil.Process]:
+    children = psutil.Process(supervised.process.pid).children()
+    return [one for one in children if command_line(one)[-1:] == [guard_program.__file__]]
 
 
 Start = Callable[..., Supervised]
@@ -134,16 +140,9 @@ def test_a_killed_supervisor_leaves_no_process(supervise: Start) -> None:
 def test_a_killed_guard_is_replaced(supervise: Start) -> None:
     supervised = supervise(program("web", PLAIN))
     supervised.latest_pid("web")
-    guard = next(one for one in tree(supervised.process.pid) if "guard.py" in str(one.cmdline()))
+    (guard,) = guards(supervised)
     guard.kill()
-    wait_for(
-        lambda: any(
-            "guard.py" in str(one.cmdline()) and one != guard
-            for one in psutil.Process(supervised.process.pid).children()
-            if one.status() != psutil.STATUS_ZOMBIE
-        ),
-        "another guard",
-    )
+    wait_for(lambda: [one for one in guards(supervised) if one != guard], "another guard")
     processes = tree(supervised.process.pid)
     supervised.process.kill()
     supervised.process.wait()
@@ -153,8 +152,8 @@ def test_a_killed_guard_is_replaced(supervise: Start) -> None:
 def test_programs_that_cannot_start_are_given_up_with_a_sentence(supervise: Start) -> None:
     supervised = supervise(program("web", "raise SystemExit('no such module')"))
     assert supervised.process.wait() == 1
-    assert supervised.said().count("no such module") == 5
-    assert "web ended 5 times while starting (exit status 1)" in supervised.said()
+    assert supervised.said().count("no such module") == 4
+    assert "web ended 4 times while starting (exit status 1)" in supervised.said()
 
 
 def test_an_errand_runs_once_and_its_end_is_everybodys(supervise: Start) -> None:
@@ -173,4 +172,4 @@ def test_a_program_that_is_not_there_is_given_up_and_leaves_no_process(supervise
     processes = tree(supervised.process.pid)
     assert supervised.process.wait() == 1
     assert left_of(processes) == []
-    assert "broker ended 5 times while starting ([Errno 2] No such file" in supervised.said()
+    assert "broker ended 4 times while starting ([Errno 2] No such file" in supervised.said()
