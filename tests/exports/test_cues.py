@@ -126,10 +126,24 @@ def test_a_cue_ends_with_a_clause_where_one_ends_near() -> None:
     assert second.lines == ("something moves all across the picture.",)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("The sign at the door says “STAY OUT.”", "A person reads it aloud, then opens it anyway."),
+        (
+            "A person in red enters from the left,",
+            "and picks up the green bottle and shakes it twice.",
+        ),
+    ],
+)
+def test_quotes_and_commas_end_a_clause_too(first: str, second: str) -> None:
+    assert [" ".join(cue.lines) for cue in cues_of(f"{first} {second}", 4000)] == [first, second]
+
+
 def test_a_clause_far_from_the_middle_does_not_make_a_cue() -> None:
-    first, second = cues_of("Look: " + "one two three four five six seven " * 3, 4000)
-    assert first.lines[0].startswith("Look: one")
-    assert second.lines[-1].endswith("seven")
+    first, second = cues_of("Look: " + "one two three four five six seven eight " * 2, 4000)
+    assert first.lines == ("Look: one two three four five six seven",)
+    assert second.lines == ("eight one two three four", "five six seven eight")
 
 
 def test_a_short_comment_stays_one_line() -> None:
