@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from models.parameters import COMMENTATORS
 from worker.builtin.sightings import Sighting
 from worker.builtin.text import TextLine
 from worker.builtin.views import COARSE, STILL, Box, Grid, Light, Look, Motion, Place
 
-LABEL = "object tags, not a vision-language model"
+LABEL = COMMENTATORS["builtin"]
 
 
 @dataclass(frozen=True, slots=True)

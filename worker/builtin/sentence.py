@@ -146,7 +146,7 @@ def _further(name: str, steps: Sequence[int]) -> str:
         if count == 0:
             text += ", then not seen"
         elif before == 0:
-            text += f", then {_counted(name, count)}"
+            text += f", then {_counted(name, count)} {'appears' if count == 1 else 'appear'}"
         else:
             text += f", then {f'at least {count}' if count > 1 else 'one'}"
     return text

@@ -38,7 +38,7 @@ CONFUSED = frozenset(
 )
 """Names that the network also gives to leaves, letter blocks, dark panels and the like."""
 
-SMALL_AREA = 0.012  # of the picture: smaller things need `SMALL_EXTRA` more
+SMALL_AREA = 0.02  # of the picture: smaller things need `SMALL_EXTRA` more
 SMALL_EXTRA = 0.15
 WEAK = 0.35  # a name that is believed is present in each picture that has it at this score
 ONE_MORE = 0.4  # a further thing of a believed name
