@@ -86,7 +86,7 @@ def _kind(index: int) -> CommentKind:
 _SAYINGS = (
     "At least 1 person and at least 3 bottles; the picture is still.",
     "At least 1 person has come; something moves at the left.",
-    "",
+    "At least 1 dog has come.",
     "A cut. On-screen text: “READY – 12:45”.",
     "At least 2 bottles; fewer than before.",
 )
