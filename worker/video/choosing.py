@@ -87,9 +87,9 @@ def distinct(packets: Iterable[int], table: PacketTable) -> list[int]:
 
 
 def _span_of(table: PacketTable, packet: int) -> Span:
-    if not table.timed:
-        return Span(table.gop_start(packet), gop_end(table, packet))
     first = table.gop_start(packet)
+    if not table.ordered:
+        return Span(table.gop_start(max(first - 1, 0)), gop_end(table, packet))
     if first > 0 and table.pts[packet] < table.pts[first]:
         first = table.gop_start(first - 1)  # a leading picture leans on the GOP before its own
     return Span(first, packet)

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from models.errors import BadFile
-from worker.video.choosing import Span
+from worker.video.choosing import Span, gop_end
 from worker.video.opening import open_container, prepare
 from worker.video.packets import NO_PTS, PacketTable, VideoPacket, read_packet_table, stream_packets
 
@@ -56,28 +56,49 @@ class Footage:
 
         With `wanted`, other pictures that nothing refers to may be left out too, for speed.
         """
-        for count, picture in enumerate(self._decode(span, wanted)):
-            if not self.table.timed:
-                yield span.first + count, picture
-            elif picture.pts is not None:
-                yield picture.pts, picture
+        decoded = self._decode(span, wanted if self.table.ordered else None)
+        if self.table.ordered:
+            yield from decoded
+        else:
+            yield from self._in_turn(span, decoded)
 
-    def _decode(self, span: Span, wanted: Collection[int] | None) -> Iterator[VideoFrame]:
+    def _in_turn(
+        self, span: Span, decoded: Iterator[tuple[int, VideoFrame]]
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Give the n-th picture of each GOP the packet with the GOP's n-th PTS.
+
+        The span's first GOP only leads in, unless it's the stream's first: it may lack pictures.
+        """
+        table = self.table
+        lead_in = span.first if span.first > 0 else -1
+        packets: dict[int, Iterator[int]] = {}
+        for packet, picture in decoded:
+            gop = table.gop_start(packet)
+            if gop not in packets:
+                full = [i for i in range(gop, gop_end(table, gop) + 1) if table.size[i]]
+                packets[gop] = iter(sorted(full, key=table.pts.__getitem__))
+            turn = next(packets[gop], None)
+            if turn is not None and gop != lead_in:
+                yield turn, picture
+
+    def _decode(
+        self, span: Span, wanted: Collection[int] | None
+    ) -> Iterator[tuple[int, VideoFrame]]:
         codec = self._stream.codec_context
-        keep_all = wanted is None or not self.table.timed
+        codec.flush_buffers()  # what an abandoned run has left
         for index, packet in self._packets(span):
             if packet.size == 0:
                 continue
-            keep = keep_all or (wanted is not None and index in wanted)
+            keep = wanted is None or index in wanted
             codec.skip_frame = "DEFAULT" if keep else "NONREF"
             packet.pts = index
             yield from self._feed(packet)
         yield from self._feed(None)
-        codec.flush_buffers()
 
-    def _feed(self, packet: "VideoPacket | None") -> list[VideoFrame]:
+    def _feed(self, packet: "VideoPacket | None") -> list[tuple[int, VideoFrame]]:
         try:
-            return self._stream.codec_context.decode(packet)
+            pictures = self._stream.codec_context.decode(packet)
+            return [(picture.pts, picture) for picture in pictures if picture.pts is not None]
         except MemoryError:
             raise
         except av.FFmpegError:

@@ -35,8 +35,8 @@ def tone_map(picture: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _linear(code: NDArray[Any]) -> NDArray[Any]:
     root = np.power(code, np.float32(1 / M2))
-    light: NDArray[Any] = np.maximum(root - C1, 0) / (C2 - C3 * root)
-    return np.power(light, np.float32(1 / M1))
+    light: NDArray[Any] = np.power(np.maximum(root - C1, 0) / (C2 - C3 * root), np.float32(1 / M1))
+    return light
 
 
 def _srgb(light: NDArray[Any]) -> NDArray[Any]:

@@ -27,8 +27,10 @@ MOST_DEMUX_ERRORS = 20  # in a row, before the rest of the file is given up
 JUMP_SECONDS = 10  # a step between neighbours that is looked at twice
 LONGEST_PAUSE_SECONDS = 3600  # a longer one is a lie, not a pause
 SPLICED_FORMAT = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
-NEIGHBOURS = 8  # packets that bear witness to a jump
-FEW = Fraction(1, 20)  # share of packets without PTS that are merely never chosen
+DEEPEST_REORDER = 32  # packets between decoding a picture and showing it
+NEIGHBOURS = 16  # packets on either side that bear witness to a timestamp
+MOST_STRAYS = 2  # timestamps that agree with each other but with no neighbour
+FEW = Fraction(1, 20)  # share of packets that may lack a PTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class PacketTable:
     times: Sequence[int]  # their PTS
     interval: int  # ticks between pictures, typically
     last_duration: int  # ticks that the last picture stays, as the file says; 0 if it doesn't
-    timed: bool  # False: a picture's packet is only known once its GOP is decoded
+    ordered: bool  # False: the n-th picture of a GOP takes the n-th PTS, whatever its packet's is
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -93,10 +95,8 @@ def read_packet_table(container: InputContainer, stream: VideoStream) -> PacketT
         key.append(packet.is_keyframe)
         shown.append(packet.size > 0 and not packet.is_discard)
     time_base = _fraction(stream.time_base)
-    timed = raw.count(NO_PTS) <= len(raw) * FEW
-    clock = raw if timed else _invent_pts(dts, time_base, stream)
-    splices = bool(container.format.flags & SPLICED_FORMAT)
-    pts = mend(clock, round(1 / time_base), splices)
+    clock = raw if is_timed(raw) else _invent_pts(dts, time_base, stream)
+    pts = mend(clock, round(1 / time_base), bool(container.format.flags & SPLICED_FORMAT))
     order = array("q", (i for i in range(len(pts)) if shown[i] and clock[i] != NO_PTS))
     order = array("q", sorted(order, key=pts.__getitem__))
     times = array("q", (pts[i] for i in order))
@@ -111,53 +111,88 @@ def read_packet_table(container: InputContainer, stream: VideoStream) -> PacketT
         times=times,
         interval=_typical_interval(times, time_base),
         last_duration=duration[order[-1]] if order else 0,
-        timed=timed,
+        ordered=is_timed(raw) and not _is_guessed(container, stream),
     )
 
 
-def mend(clock: Sequence[int], ticks_per_second: int, splices: bool) -> Sequence[int]:
-    """Take out timestamps that no player would follow.
+def is_timed(raw_pts: Sequence[int]) -> bool:
+    """Tell whether the file gives presentation times; a few packets without are never chosen."""
+    return sum(pts == NO_PTS for pts in raw_pts) <= len(raw_pts) * FEW
 
-    A few stray values are put beside their neighbours; a step back, or forth by more than a pause
+
+def _is_guessed(container: InputContainer, stream: VideoStream) -> bool:
+    """Tell whether FFmpeg made up the PTS: AVI stores none, and pictures may be reordered."""
+    return container.format.name == "avi" and stream.codec_context.codec.reorder
+
+
+def mend(clock: Sequence[int], ticks_per_second: int, spliced: bool) -> Sequence[int]:
+    """Take out timestamps that no player would follow; `clock` is in decode order.
+
+    A few stray values are put beside their neighbours. A step back, or forth by more than a pause
     can be, is closed up, as if the parts had been recorded without a break. In formats that may be
-    spliced (`splices`: MPEG-TS and the like) every step of JUMP_SECONDS is closed up.
+    spliced (MPEG-TS and the like) every step of JUMP_SECONDS is closed up.
     """
-    jump = JUMP_SECONDS * ticks_per_second
-    pause = jump if splices else LONGEST_PAUSE_SECONDS * ticks_per_second
     mended = array("q", clock)
     known = [i for i, ticks in enumerate(clock) if ticks != NO_PTS]
-    if not known or not _has_jump(clock, known, jump):
+    if not known:
         return mended
-    step = _typical_step(clock, known)
-    shift, latest = 0, clock[known[0]]
-    for place, i in enumerate(known):
-        ticks = clock[i] + shift
-        if not -jump <= ticks - latest <= jump:
-            witnesses = [clock[j] + shift for j in known[place + 1 : place + 1 + NEIGHBOURS]]
-            stay = sum(abs(w - ticks) <= jump for w in witnesses)
-            back = sum(abs(w - latest) <= jump for w in witnesses)
-            if back > stay:
-                ticks = latest + step
-            elif not 0 < ticks - latest <= pause:
-                shift += latest + step - ticks
-                ticks = latest + step
-        mended[i] = ticks
-        latest = max(latest, ticks)
+    jump = JUMP_SECONDS * ticks_per_second
+    pause = jump if spliced else LONGEST_PAUSE_SECONDS * ticks_per_second
+    step = _median(_gaps(sorted(clock[i] for i in known)), default=1)
+    if _is_displaced(mended, known):
+        _settle_strays(mended, known, jump, step)
+        if _is_displaced(mended, known):
+            _close_steps_back(mended, known, jump, step)
+    _close_pauses(mended, known, pause, step)
     return mended
 
 
-def _has_jump(clock: Sequence[int], known: Sequence[int], jump: int) -> bool:
-    return any(abs(clock[after] - clock[before]) > jump for before, after in pairwise(known))
+def _is_displaced(mended: Sequence[int], known: Sequence[int]) -> bool:
+    """Tell whether a picture appears further from its place in the file than codecs reorder."""
+    by_time = sorted(range(len(known)), key=lambda place: mended[known[place]])
+    return any(abs(rank - place) > DEEPEST_REORDER for rank, place in enumerate(by_time))
 
 
-def _typical_step(clock: Sequence[int], known: Sequence[int]) -> int:
-    ordered = sorted(clock[i] for i in known)
-    return _median([b - a for a, b in pairwise(ordered) if b > a], default=1)
+def _settle_strays(mended: array, known: Sequence[int], jump: int, step: int) -> None:  # type: ignore[type-arg]
+    """Put timestamps that have next to none of their neighbours near them after the one before."""
+    before = 0
+    for place, i in enumerate(known):
+        around = known[max(place - NEIGHBOURS, 0) : place + NEIGHBOURS + 1]
+        near = sum(abs(mended[j] - mended[i]) <= jump for j in around)
+        if near <= MOST_STRAYS < len(around) // 2:
+            mended[i] = mended[known[before]] + step if place else mended[known[1]] - step
+        before = place
+
+
+def _close_steps_back(mended: array, known: Sequence[int], jump: int, step: int) -> None:  # type: ignore[type-arg]
+    """Move what follows a step back behind what came before it."""
+    shift, latest = 0, mended[known[0]]
+    for place, i in enumerate(known):
+        ahead = known[place : place + NEIGHBOURS]
+        behind = sum(mended[j] + shift < latest - jump for j in ahead)
+        if 2 * behind > len(ahead) and mended[i] + shift < latest - jump:
+            shift = latest + step - mended[i]
+        mended[i] += shift
+        latest = max(latest, mended[i])
+
+
+def _close_pauses(mended: array, known: Sequence[int], pause: int, step: int) -> None:  # type: ignore[type-arg]
+    by_time = sorted(known, key=mended.__getitem__)
+    shift, before = 0, mended[by_time[0]]
+    for i in by_time:
+        ticks = mended[i]
+        if ticks - before > pause:
+            shift += before + step - ticks
+        mended[i] = ticks + shift
+        before = ticks
+
+
+def _gaps(ordered: Sequence[int]) -> list[int]:
+    return [b - a for a, b in pairwise(ordered) if b > a]
 
 
 def _typical_interval(times: Sequence[int], time_base: Fraction) -> int:
-    gaps = [b - a for a, b in pairwise(times) if b > a]
-    return _median(gaps, default=max(round(Fraction(1, 25) / time_base), 1))
+    return _median(_gaps(times), default=max(round(Fraction(1, 25) / time_base), 1))
 
 
 def _median(values: list[int], default: int) -> int:

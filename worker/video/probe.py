@@ -27,7 +27,7 @@ from worker.video.opening import (
     open_container,
     prepare,
 )
-from worker.video.packets import PacketTable, read_packet_table
+from worker.video.packets import PacketTable, is_timed, read_packet_table
 from worker.video.pictures import displayed_size
 
 CPU_SECONDS = 120
@@ -148,7 +148,7 @@ def _last_gops(table: PacketTable) -> Iterator[Span]:
         start = table.gop_start(end)
         if len(table) - start > LAST_PACKETS:
             return
-        yield Span(start, end)
+        yield Span(start if table.ordered else table.gop_start(max(start - 1, 0)), end)
         end = start - 1
 
 
@@ -237,7 +237,7 @@ def _stream_warnings(
             f"The file holds {header.video_streams} video streams: the first one "
             f"(stream {stream_index}) is used."
         )
-    if not table.timed:
+    if not is_timed(table.raw_pts):
         yield "The file holds no presentation times: they are counted from its frame rate."
 
 
