@@ -33,7 +33,11 @@ def main(extras: Sequence[str]) -> None:
     make_venv()
     missing = [name for name in locks if done.get(name) != wanted[name]]
     for lock in missing:
-        print(f"Installing what {lock} names (once; a few hundred megabytes) ...", flush=True)
+        print(
+            f"Installing what {lock} names (once; a few hundred megabytes) ...",
+            file=sys.stderr,
+            flush=True,
+        )
         install("--require-hashes", "--requirement", str(ROOT / lock), step=f"installing {lock}")
     install(
         "--no-deps", "--no-build-isolation", "--editable", str(ROOT), step="installing Reelnotes"
@@ -57,7 +61,7 @@ def make_venv() -> None:
     if PYTHON.exists():  # False also where the Python that it links to is gone
         return
     shutil.rmtree(VENV, ignore_errors=True)
-    print(f"Making a virtual environment in {VENV} ...", flush=True)
+    print(f"Making a virtual environment in {VENV} ...", file=sys.stderr, flush=True)
     advice = (
         "Python's venv module is needed: on Debian and Ubuntu it is a package of its own, "
         f"`apt-get install python{sys.version_info.major}.{sys.version_info.minor}-venv`"
@@ -71,13 +75,15 @@ def install(*arguments: str, step: str) -> None:
         found = subprocess.run([uv, "pip", "install", "--quiet", "--python", PYTHON, *arguments])
         if found.returncode == 0:
             return
-        print("uv could not do it: trying pip.", flush=True)
+        print("uv could not do it: trying pip.", file=sys.stderr, flush=True)
     advice = (
         "pip's own words stand above. If the network was lost, run the same command again: it "
         "goes on where it stopped. Behind a mirror or a proxy, set PIP_INDEX_URL or HTTPS_PROXY"
     )
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, *arguments], step=step, advice=advice)
+    # Bytecode is made for what is imported, when it is: a fifth less disk, and less waiting.
+    pip = [str(PYTHON), "-m", "pip", "install", "--no-compile", "--disable-pip-version-check"]
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    run([*pip, *quiet, *arguments], step=step, advice=advice)
 
 
 def run(command: Sequence[str], step: str, advice: str) -> None:
