@@ -27,7 +27,7 @@ help:
 	@echo "make run     install what is needed, then serve the page on http://127.0.0.1:8000"
 	@echo "make demo    comment the sample clip in a throwaway folder and print its subtitles"
 	@echo "make test    formatting, lint, types and every test, as CI does"
-	@echo "make bench   measure sampling and the builtin commentator on this machine"
+	@echo "make bench   measure the builtin commentator and sampling here (CLIPS="a.mp4 b.mp4")"
 	@echo "make format  put the code into shape"
 	@echo "make lock    resolve the dependencies anew into requirements*.txt"
 	@echo "make clean   remove .venv and caches; the data stay"
@@ -46,7 +46,7 @@ test:
 	$(BIN)/python -m pytest
 
 bench:
-	@$(install) dev && exec $(BIN)/python -m bench
+	@$(install) dev && exec $(BIN)/python -m bench $(CLIPS)
 
 format:
 	@$(install) dev
