@@ -126,7 +126,7 @@ def _follow(
     lowest = _lowest_count_score(name, found) if sure else 1.0
     counts, boxes, last, places = [], list(known), list(known), []
     for detections, cells in zip(found, changes, strict=True):
-        seen = [d.box for d in detections if d.score >= lowest]
+        seen = [d.box for d in detections if _fair_score(d) >= lowest]
         for box in boxes:
             if not _is_among(box, seen):
                 weak = [d.box for d in detections if d.box.overlap(box) >= SAME_PLACE]
@@ -150,19 +150,20 @@ def _lowest_count_score(name: str, found: Sequence[Sequence[Detection]]) -> floa
     """Return the score from which every box counts; two hands are one person more often than two."""
     if name != "person":
         return ONE_MORE
-    several = [one for one in found if sum(d.score >= SECOND_PERSON for d in one) >= 2]
+    several = [one for one in found if sum(_fair_score(d) >= SECOND_PERSON for d in one) >= 2]
     return SECOND_PERSON if len(several) >= 2 else 1.0
 
 
 def _without_gaps(counts: Sequence[int], before: int) -> tuple[int, ...]:
     """Take a lower count that one picture alone gives for the detector's slip.
 
-    Only a drop to none is believed at once, for it is told as "not seen".
+    A drop to none in the last picture is believed of what two pictures have shown.
     """
     smooth = [before, *counts]
     for i in range(1, len(smooth) - 1):
         if smooth[i - 1] == smooth[i + 1] > smooth[i]:
             smooth[i] = smooth[i - 1]
-    if 0 < smooth[-1] < smooth[-2]:
+    shown = sum(count > 0 for count in smooth[:-1])
+    if smooth[-1] < smooth[-2] and (smooth[-1] > 0 or shown < 2):
         smooth[-1] = smooth[-2]
     return tuple(smooth[1:])
