@@ -9,38 +9,40 @@ from hypothesis import strategies as st
 
 from models.windows import WindowPlan, milliseconds
 
+
+def at(*times: float | str) -> tuple[Fraction, ...]:
+    """Return exact times in seconds."""
+    return tuple(map(Fraction, times))
+
+
 DEFAULT = WindowPlan(Fraction(2), 4, 2, 8, last_frame=Fraction("39.821"), end=Fraction("39.855"))
 
 
 def test_default_windows_adjoin_and_sample_once_a_second() -> None:
     assert len(DEFAULT) == 10
-    assert DEFAULT.span(0) == (0, 4)
-    assert DEFAULT.sample_times(0) == (0, 1, 2, 3)
-    assert DEFAULT.span(9) == (36, Fraction("39.855"))
-    assert DEFAULT.sample_times(9) == (36, 37, 38, 39)
+    assert DEFAULT.span(0) == at(0, 4)
+    assert DEFAULT.sample_times(0) == at(0, 1, 2, 3)
+    assert DEFAULT.span(9) == at(36, "39.855")
+    assert DEFAULT.sample_times(9) == at(36, 37, 38, 39)
 
 
 def test_the_last_window_holds_only_what_is_left() -> None:
     plan = WindowPlan(Fraction(2), 4, 2, 8, last_frame=Fraction("5.2"), end=Fraction("5.3"))
-    assert plan.sample_times(1) == (4, 5)
-    assert plan.span(1) == (4, Fraction("5.3"))
+    assert plan.sample_times(1) == at(4, 5)
+    assert plan.span(1) == at(4, "5.3")
 
 
 def test_a_picture_that_stays_long_belongs_to_the_last_window() -> None:
     plan = WindowPlan(Fraction(2), 4, 2, 8, last_frame=Fraction(5), end=Fraction(65))
     assert len(plan) == 2
-    assert plan.span(1) == (4, 65)
+    assert plan.span(1) == at(4, 65)
 
 
 def test_overlapping_windows_start_every_hop() -> None:
     plan = WindowPlan(Fraction(2), 4, 2, 2, last_frame=Fraction(3), end=Fraction(4))
-    assert [plan.sample_times(w) for w in range(len(plan))] == [
-        (0, 1, 2, 3),
-        (1, 2, 3),
-        (2, 3),
-        (3,),
-    ]
-    assert [plan.span(w) for w in range(len(plan))] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    windows = range(len(plan))
+    assert [plan.sample_times(w) for w in windows] == [at(0, 1, 2, 3), at(1, 2, 3), at(2, 3), at(3)]
+    assert [plan.span(w) for w in windows] == [at(0, 1), at(1, 2), at(2, 3), at(3, 4)]
 
 
 @given(
