@@ -28,8 +28,8 @@ LOWEST_SCORE = 0.85  # of a line; below it letters are guessed
 FEWEST_LETTERS = 3  # letters or digits in a line worth quoting
 MOST_LINES = 12  # the largest ones of a picture; the others are left out
 WIDEST_LINE = 24  # width over height: a longer line is read up to there
-PRINT_SIZE = (32, 4)  # columns, rows of a line's fingerprint
-SAME_PRINT = 5.0  # mean difference 0 … 255 under which two fingerprints show one line
+PRINT_SIZE = (40, 4)  # columns, rows of a line's fingerprint
+SAME_PRINT = 14  # 0 … 255: a cell that differs by more may be another digit
 SAME_PLACE = 0.6  # overlap (intersection over union)
 
 
@@ -142,4 +142,4 @@ def fingerprint(picture: Picture, box: Box) -> str:
 
 def is_same_print(a: str, b: str) -> bool:
     one, other = (np.frombuffer(base64.b64decode(x), np.uint8).astype(np.int16) for x in (a, b))
-    return float(np.abs(one - other).mean()) < SAME_PRINT
+    return int(np.abs(one - other).max()) <= SAME_PRINT
