@@ -21,14 +21,6 @@ install = $(find_python); "$$python" install.py
 
 UV_FLAGS ?=
 
-# The packages' own types differ with the Python: numpy is another from 3.12 on.
-check_types = \
-	if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
-		echo $(BIN)/mypy; $(BIN)/mypy; \
-	else \
-		echo "SKIPPED: types are checked with the packages for Python 3.11, and this is another"; \
-	fi
-
 .PHONY: help run demo test bench format lock clean
 
 help:
@@ -50,7 +42,7 @@ test:
 	@$(install) postgres dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	@$(check_types)
+	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
 bench:
@@ -61,11 +53,12 @@ format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# One version of each package for every Python, so that what is tested on one holds for all.
 # Versions that still fit stay: `make lock UV_FLAGS=--upgrade` takes the newest.
 lock:
 	@$(find_python); tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	"$$python" -m venv "$$tools" && "$$tools/bin/pip" install --quiet uv && \
-	compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 		--custom-compile-command 'make lock' $(UV_FLAGS) pyproject.toml" && \
 	eval "$$compile --output-file requirements.txt" && \
 	eval "$$compile --constraint requirements.txt --extra postgres --output-file requirements-postgres.txt" && \
