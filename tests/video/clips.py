@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from worker.video.packets import VideoPacket
@@ -28,6 +29,7 @@ def write_clip(
     """Encode one picture per time; `alter` may change the n-th packet before it is written."""
     with av.open(str(path), "w", options=muxer_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
         tick = Fraction(1, 25) if codec.startswith("mpeg") else Fraction(1, 1000)
         stream.time_base = stream.codec_context.time_base = tick

@@ -26,8 +26,10 @@ def confine(cpu_seconds: int | None) -> None:
 
 
 def allow_pixels(pixels: int) -> None:
-    """Set the memory limit to what pictures of this size need."""
+    """Set the memory limit of a confined process to what pictures of this size need."""
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if most == resource.RLIM_INFINITY:
+        return
     wanted = _address_space() + GROUND_BYTES + _picture_bytes(pixels)
     _limit(resource.RLIMIT_AS, min(wanted, most), most)
 
