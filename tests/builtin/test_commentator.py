@@ -55,9 +55,9 @@ def test_a_cut_between_and_within_windows(builtin: Commentator) -> None:
         [window([first] * 4), window([second, second, third, third], 1), window([third] * 4, 2)],
     )
     assert texts(comments) == [
-        "No object recognised; nothing moves.",
-        "A new view: no object recognised; nothing moves; "
-        "then a new view: no object recognised; nothing moves.",
+        "No object recognised; nothing large moves.",
+        "A new view: no object recognised; nothing large moves; "
+        "then a new view: no object recognised; nothing large moves.",
         "unchanged",
     ]
 
@@ -67,7 +67,7 @@ def test_text_is_quoted_as_text_and_only_when_it_is_new(builtin: Commentator) ->
     one, two = written(hostile), written(hostile, "Second line")
     comments = commented(builtin, [window([one] * 4), window([one] * 4, 1), window([two] * 4, 2)])
     assert texts(comments)[:2] == [
-        f"No object recognised; nothing moves; text on screen: “{hostile}”.",
+        f"No object recognised; nothing large moves; text on screen: “{hostile}”.",
         "unchanged",
     ]
     assert "ew text on screen: “Second line”" in comments[2].text
@@ -132,9 +132,9 @@ def test_bottles_are_counted_as_they_are_taken_and_put_back(
 ) -> None:
     comments = commented(builtin, clip_windows(media / "bottles.mp4", 5))
     assert texts(comments) == [
-        "At least 3 bottles; nothing moves.",
+        "At least 3 bottles; nothing large moves.",
         "Something moves at the left.",
-        "Now at least 2 bottles (3 before); nothing moves any more.",
+        "Now at least 2 bottles (3 before); nothing large moves any more.",
         "Now at least 3 bottles (2 before); something moves at the left.",
         "Part of a person appears, then not seen; now at least 1 bottle (3 before); "
         "a large part of the picture changes.",
@@ -143,7 +143,7 @@ def test_bottles_are_counted_as_they_are_taken_and_put_back(
 
 def test_an_empty_room_is_empty_until_somebody_comes(builtin: Commentator, media: Path) -> None:
     comments = commented(builtin, clip_windows(media / "one_person_at_a_time.mp4", 6))
-    assert texts(comments)[0] == "No object recognised; nothing moves."
+    assert texts(comments)[0] == "No object recognised; nothing large moves."
     assert "person appears" in comments[1].text
     assert "person" not in "".join(texts(comments[2:5]))
     assert comments[5].text.startswith("No longer seen: person")
@@ -151,5 +151,5 @@ def test_an_empty_room_is_empty_until_somebody_comes(builtin: Commentator, media
 
 def test_nothing_is_invented_before_the_hand_comes(builtin: Commentator, media: Path) -> None:
     comments = commented(builtin, clip_windows(media / "tree_and_hand.avi", 7))
-    assert texts(comments)[:5] == ["No object recognised; nothing moves.", *["unchanged"] * 4]
+    assert texts(comments)[:5] == ["No object recognised; nothing large moves.", *["unchanged"] * 4]
     assert comments[6].text == "A large part of the picture changes."

@@ -57,25 +57,25 @@ def said(now: Facts, before: Memory | None = None, most_words: int = 96) -> str 
 @pytest.mark.parametrize(
     ("views", "sentence"),
     [
-        ([view()], "No object recognised; nothing moves."),
+        ([view()], "No object recognised; nothing large moves."),
         ([view(motions=())], "No object recognised."),
-        ([view(seen("bottle", 3, 3, 3, 3))], "At least 3 bottles; nothing moves."),
-        ([view(seen("person", 2, 2))], "At least 2 people; nothing moves."),
+        ([view(seen("bottle", 3, 3, 3, 3))], "At least 3 bottles; nothing large moves."),
+        ([view(seen("person", 2, 2))], "At least 2 people; nothing large moves."),
         (
             [view(seen("person", 1, 1), seen("apple", 1, 1, box=Box(0.8, 0.4, 0.9, 0.6)))],
-            "A person in the middle and an apple at the right; nothing moves.",
+            "A person in the middle and an apple at the right; nothing large moves.",
         ),
         (
             [view(seen("person", 1, 1, box=Box(0.0, 0.0, 0.3, 0.9)))],
-            "Part of a person at the left; nothing moves.",
+            "Part of a person at the left; nothing large moves.",
         ),
-        ([view(seen("dog", 1, 1, 1, 0))], "A dog (then not seen); nothing moves."),
-        ([view(seen("dog", 0, 0, 1, 1))], "A dog (not at first); nothing moves."),
-        ([view(seen("dog", 0, 1, 1, 0))], "A dog (for a while); nothing moves."),
-        ([view(seen("cup", 2, 2, 1, 1))], "At least 2 cups (then one); nothing moves."),
+        ([view(seen("dog", 1, 1, 1, 0))], "A dog (then not seen); nothing large moves."),
+        ([view(seen("dog", 0, 0, 1, 1))], "A dog (not at first); nothing large moves."),
+        ([view(seen("dog", 0, 1, 1, 0))], "A dog (for a while); nothing large moves."),
+        ([view(seen("cup", 2, 2, 1, 1))], "At least 2 cups (then one); nothing large moves."),
         (
             [view(motions=(LEFT, STILL))],
-            "No object recognised; something moves at the left, then nothing moves.",
+            "No object recognised; something moves at the left, then nothing large moves.",
         ),
         (
             [view(motions=(LEFT, RIGHT))],
@@ -91,11 +91,11 @@ def said(now: Facts, before: Memory | None = None, most_words: int = 96) -> str 
         ([view(light=Light.TINY)], "The picture is too small to make anything out."),
         (
             [view(light=Light.DARK)],
-            "The picture is very dark; no object recognised; nothing moves.",
+            "The picture is very dark; no object recognised; nothing large moves.",
         ),
         (
             [view(light=Light.BLACK), view(seen("dog", 1))],
-            "The picture is black; then a new view: a dog in the middle; nothing moves.",
+            "The picture is black; then a new view: a dog in the middle; nothing large moves.",
         ),
     ],
 )
@@ -132,9 +132,14 @@ def test_what_is_said_of_a_change(before: int, sighting: Sighting, sentence: str
         (STILL, STILL, (STILL, LEFT), "Something moves at the left."),
         (LEFT, LEFT, (LEFT, LEFT), None),
         (LEFT, LEFT, (LEFT, RIGHT), "Something moves at the left and at the right."),
-        (LEFT, LEFT, (LEFT, STILL), "Something moves at the left, then nothing moves."),
-        (LEFT, STILL, THREE_STILL, "Nothing moves any more."),
-        (LEFT, LEFT, (STILL, LEFT), "Nothing moves at first, then something moves at the left."),
+        (LEFT, LEFT, (LEFT, STILL), "Something moves at the left, then nothing large moves."),
+        (LEFT, STILL, THREE_STILL, "Nothing large moves any more."),
+        (
+            LEFT,
+            LEFT,
+            (STILL, LEFT),
+            "Nothing large moves at first, then something moves at the left.",
+        ),
         (LEFT, LEFT, (MOST,), "Most of the picture changes."),
         (STILL, RIGHT, THREE_STILL, "The picture has changed at the right."),
         (STILL, STILL, (Motion((), 0, -50.0), STILL), "The picture gets darker."),
@@ -154,7 +159,14 @@ def test_a_black_picture_is_told_once() -> None:
 
 def test_a_new_view_is_described_anew() -> None:
     now = facts(view(seen("bottle", 3, 3)), continues=False)
-    assert said(now, memory({"bottle": 3})) == "A new view: at least 3 bottles; nothing moves."
+    assert (
+        said(now, memory({"bottle": 3})) == "A new view: at least 3 bottles; nothing large moves."
+    )
+
+
+def test_a_window_that_goes_on_before_it_cuts_says_so() -> None:
+    now = facts(view(), view(light=Light.BLACK))
+    assert said(now, memory()) == "No change at first; then the picture is black."
 
 
 def test_text_is_quoted_once() -> None:

@@ -46,8 +46,10 @@ def compose(facts: Facts, before: Memory | None, most_words: int) -> str | None:
         clauses = _news(first, facts.since, before)
     else:
         clauses = _description(first, "a new view: " if before is not None else "")
+    if others and not clauses:
+        clauses = [Clause("no change at first", 95)]
     for view in others:
-        clauses += _description(view, "then a new view: " if clauses else "a new view: ")
+        clauses += _description(view, "then a new view: ")
     known = before.lines if before is not None else ()
     clauses += _text_clauses(facts, known)
     return _join(clauses, most_words) if clauses else None
@@ -169,7 +171,7 @@ def _movement(motions: Sequence[Motion]) -> list[Clause]:
     moving = [motion for motion in motions if motion.places]
     if moving:
         return [*light, Clause(_moving(moving) + _ending(motions), 60)]
-    return light or [Clause("nothing moves", 20)]
+    return light or [Clause("nothing large moves", 20)]
 
 
 def _new_movement(motions: Sequence[Motion], since: Motion, before: Memory) -> list[Clause]:
@@ -178,12 +180,12 @@ def _new_movement(motions: Sequence[Motion], since: Motion, before: Memory) -> l
     known = before.motion
     if moving and _is_new_motion(motions, since, known):
         paused = known.places and not (motions[0].places and since.places)
-        start = "nothing moves at first, then " if paused else ""
+        start = "nothing large moves at first, then " if paused else ""
         clauses.append(Clause(start + _moving(moving) + _ending(motions), 60))
     elif since.places and not moving and not known.places:
         clauses.append(Clause("the picture has changed " + _somewhere([since]), 60))
     elif motions and not moving and known.places and not clauses:
-        clauses.append(Clause("nothing moves any more", 30))
+        clauses.append(Clause("nothing large moves any more", 30))
     return clauses
 
 
@@ -220,7 +222,7 @@ def _somewhere(moving: Sequence[Motion]) -> str:
 
 
 def _ending(motions: Sequence[Motion]) -> str:
-    return "" if not motions or motions[-1].places else ", then nothing moves"
+    return "" if not motions or motions[-1].places else ", then nothing large moves"
 
 
 def _text_clauses(facts: Facts, known: Sequence[TextLine]) -> list[Clause]:
