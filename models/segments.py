@@ -57,12 +57,9 @@ def count_stored(session: Session, job_id: str) -> int:
 
 def stored_spans(session: Session, job_id: str) -> Sequence[tuple[int, int]]:
     """Return the runs [first, stop) of windows that have their segment: one a chunk begun, in order."""
-    return (
-        session.execute(
-            select(Chunk.first, Chunk.cursor)
-            .where(Chunk.job_id == job_id, Chunk.cursor > Chunk.first)
-            .order_by(Chunk.first)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(Chunk.first, Chunk.cursor)
+        .where(Chunk.job_id == job_id, Chunk.cursor > Chunk.first)
+        .order_by(Chunk.first)
     )
+    return [(first, cursor) for first, cursor in rows]

@@ -1,8 +1,8 @@
 """What keeps other people's pages away from this server, and this server's pages harmless."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 
 from web.errors import Forbidden
 from web.site import site
@@ -27,7 +27,8 @@ def _check_host() -> None:
     """Refuse another name for this machine: a page elsewhere could have its own name lead here."""
     settings = site().settings
     guarded = settings.is_loopback and not settings.password
-    if guarded and request.endpoint != "api.health" and host_name(request) not in _OURSELVES:
+    host = _address(f"//{request.headers.get('Host', '')}").hostname
+    if guarded and request.endpoint != "api.health" and host not in _OURSELVES:
         raise Forbidden(
             "This server answers only to http://127.0.0.1 and http://localhost. To reach it under "
             "another name, set PASSWORD."
@@ -40,14 +41,17 @@ def _check_origin() -> None:
         return
     site_of_origin = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    foreign = origin is not None and _address(origin).netloc.lower() != request.host.lower()
     if site_of_origin not in ("same-origin", "none") or foreign:
         raise Forbidden("Changes are accepted only from this server's own pages.")
 
 
-def host_name(asked: Request) -> str:
-    """Return the host that was asked for, without its port and brackets."""
-    return urlsplit(f"//{asked.headers.get('Host', '')}").hostname or ""
+def _address(text: str) -> SplitResult:
+    """Take an address apart; one that is no address has no host."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 def _add_headers(answer: Response) -> Response:

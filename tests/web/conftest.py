@@ -1,18 +1,32 @@
 """The application on a real, migrated store, for every kind of store there is."""
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from models.store import Store
+from models.tables import new_id
+from models.videos import VideoFacts, add_video
 from settings import Settings
 from tests.broker import running_broker
 from tests.web.clips import write_clip
 from web import create_app
+from web.probe import probe
 from web.site import Site
+
+
+class ReadingClient(FlaskClient):
+    """Reads every answer to its end, as a browser does, unless told otherwise."""
+
+    def open(self, *args: Any, buffered: bool = True, **kwargs: Any) -> TestResponse:
+        return super().open(*args, buffered=buffered, **kwargs)
+
 
 BuildApp = Callable[..., Flask]
 
@@ -49,8 +63,10 @@ def build_app(
             "redis_url": shared_broker_url,
             "chunk_windows": 2,
         }
-        built.append(create_app(Settings(**{**values, **changes})))  # type: ignore[arg-type]
-        return built[-1]
+        app = create_app(Settings(**{**values, **changes}))  # type: ignore[arg-type]
+        app.test_client_class = ReadingClient
+        built.append(app)
+        return app
 
     yield build
     for app in built:
@@ -75,3 +91,19 @@ def site_of(app: Flask) -> Site:
 @pytest.fixture
 def site(app: Flask) -> Site:
     return site_of(app)
+
+
+@pytest.fixture(scope="session")
+def clip_facts(clip: Path) -> VideoFacts:
+    return probe(clip, clip.name)
+
+
+@pytest.fixture
+def known_clip(site: Site, clip: Path, clip_facts: VideoFacts) -> Path:
+    """Return a clip that needs no probe any more: its content is in the store."""
+    content = clip.read_bytes()
+    with site.store.write() as session:
+        video = add_video(session, new_id(), sha256(content).hexdigest(), len(content), clip_facts)
+    site.media.video(video.id).parent.mkdir(parents=True)
+    site.media.video(video.id).write_bytes(content)
+    return clip
