@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from tests.builtin.conftest import noise, plain, written
-from worker.builtin.text import TextLine, TextReader, _readable, fingerprint, is_same_print
+from worker.builtin.text import (
+    TextLine,
+    TextReader,
+    _readable,
+    fingerprint,
+    is_like_print,
+    is_same_print,
+)
 from worker.builtin.views import Box
 
 
@@ -46,6 +53,14 @@ def test_fingerprints_survive_noise_and_tell_texts_apart() -> None:
     noisy = np.clip(picture + grain, 0, 255).astype(np.uint8)
     assert is_same_print(fingerprint(picture, box), fingerprint(noisy, box))
     assert not is_same_print(fingerprint(picture, box), fingerprint(written("Gate closed"), box))
+
+
+def test_a_dimmed_line_is_not_gone_and_an_erased_one_is() -> None:
+    picture, box = written("Platform 7"), Box(0.06, 0.14, 0.24, 0.22)
+    mark = fingerprint(picture, box)
+    assert is_like_print(mark, fingerprint(picture // 2, box))
+    assert not is_like_print(mark, fingerprint(written(), box))
+    assert not is_like_print(mark, fingerprint(noise(1, 960, 540), box))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from worker.builtin.facts import Facts, Memory, View, memory_from_json, remember
 from worker.builtin.objects import Detection, ObjectDetector
 from worker.builtin.sentence import BARE, compose, is_same_text
 from worker.builtin.sightings import sight
-from worker.builtin.text import LONGEST_SIDE, TextLine, TextReader, fingerprint, is_same_print
+from worker.builtin.text import LONGEST_SIDE, TextLine, TextReader, fingerprint, is_like_print
 from worker.builtin.views import (
     STILL,
     Look,
@@ -106,7 +106,7 @@ class BuiltinCommentator:
             for line in known
             if line.text and not any(is_same_text(line.text, now.text) for now in lines if now.text)
         ]
-        stay = [x for x in missing if is_same_print(x.print, fingerprint(picture, x.box))]
+        stay = [x for x in missing if is_like_print(x.print, fingerprint(picture, x.box))]
         gone = tuple(line.text for line in missing if line not in stay)
         return (*lines, *stay), gone
 

@@ -30,6 +30,7 @@ MOST_LINES = 12  # the largest ones of a picture; the others are left out
 WIDEST_LINE = 24  # width over height: a longer line is read up to there
 PRINT_SIZE = (40, 4)  # columns, rows of a line's fingerprint
 SAME_PRINT = 14  # 0 … 255: a cell that differs by more may be another digit
+LIKE_PRINT = 0.8  # correlation from which a line may still stand where it was
 SAME_PLACE = 0.6  # overlap (intersection over union)
 
 
@@ -141,5 +142,16 @@ def fingerprint(picture: Picture, box: Box) -> str:
 
 
 def is_same_print(a: str, b: str) -> bool:
-    one, other = (np.frombuffer(base64.b64decode(x), np.uint8).astype(np.int16) for x in (a, b))
-    return int(np.abs(one - other).max()) <= SAME_PRINT
+    """Tell whether two fingerprints surely show the same line."""
+    return int(np.abs(_levels(a) - _levels(b)).max()) <= SAME_PRINT
+
+
+def is_like_print(a: str, b: str) -> bool:
+    """Tell whether two fingerprints may show the same line in different light."""
+    one, other = (levels - levels.mean() for levels in (_levels(a), _levels(b)))
+    spread = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    return spread > 0 and float((one * other).sum()) / spread >= LIKE_PRINT
+
+
+def _levels(mark: str) -> NDArray[np.int64]:
+    return np.frombuffer(base64.b64decode(mark), np.uint8).astype(np.int64)
