@@ -218,9 +218,10 @@ def test_one_lying_timestamp_changes_nothing_else(decoder: Decoder, tmp_path: Pa
             packet.pts = 36_000_000
 
     clip = write_clip(tmp_path / "liar.mkv", STEADY, "mjpeg", pixel_format="yuvj420p", alter=lie)
-    times = [Fraction(i) for i in range(6)]
-    numbers = [number for _, number in times_and_numbers(decoder, clip, times, SECOND)]
-    assert numbers == [0, 25, 50, 75, 100, 125]
+    times = [Fraction(i * 4, 10) for i in range(15)]
+    sampled = times_and_numbers(decoder, clip, times, Fraction(4, 10))
+    assert sampled == [(time, i * 10) for i, time in enumerate(times)]
+    assert plan_of(probe(clip, clip.name)).end == 6
 
 
 def test_a_splice_in_a_transport_stream_is_closed_up(decoder: Decoder, tmp_path: Path) -> None:
@@ -236,6 +237,29 @@ def test_a_splice_in_a_transport_stream_is_closed_up(decoder: Decoder, tmp_path:
     sampled = times_and_numbers(decoder, clip, times, SECOND)
     assert [number for _, number in sampled] == [0, 25, 50, 75, 100, 125]
     assert [time for time, _ in sampled] == times
+
+
+def test_joined_recordings_play_one_after_the_other(decoder: Decoder, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "once.ts", STEADY, "mpeg2video", NO_CUTS)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(clip.read_bytes() * 2)
+    times = [Fraction(1), Fraction(5), Fraction(7), Fraction(11)]
+    sampled = times_and_numbers(decoder, joined, times, SECOND)
+    assert [number for _, number in sampled] == [25, 125, 25, 125]
+    assert plan_of(probe(joined, joined.name)).end == 12
+
+
+def test_pictures_that_lean_on_the_gop_before_are_exact(decoder: Decoder, tmp_path: Path) -> None:
+    """In an open GOP the pictures shown just before a key picture are decoded after it."""
+    options = NO_CUTS | {"g": "50"}
+    clip = write_clip(tmp_path / "open.mpg", [i * 40 for i in range(250)], "mpeg2video", options)
+    facts = probe(clip, clip.name)
+    windows = [[Fraction(number, 25)] for number in (98, 99, 198, 199)]
+    size = (WIDTH, HEIGHT)
+    sampled = decoder.sample(clip, clock_of(facts), windows, Fraction(1, 25), size)
+    shown = dict(decode_everything(clip).frames)
+    for (frame,) in (window.frames for window in sampled):
+        assert np.array_equal(frame.picture, Scaler(*size).picture(shown[frame.pts]))
 
 
 def test_streams_without_times_count_their_pictures(decoder: Decoder, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def mend(clock: Sequence[int], ticks_per_second: int, spliced: bool) -> Sequence
     if _is_displaced(mended, known):
         _settle_strays(mended, known, jump, step)
         if _is_displaced(mended, known):
-            _close_steps_back(mended, known, jump, step)
+            _close_steps_back(mended, known, min(jump, DEEPEST_REORDER * step), step)
     _close_pauses(mended, known, pause, step)
     return mended
 
@@ -164,13 +164,13 @@ def _settle_strays(mended: array, known: Sequence[int], jump: int, step: int) ->
         before = place
 
 
-def _close_steps_back(mended: array, known: Sequence[int], jump: int, step: int) -> None:  # type: ignore[type-arg]
+def _close_steps_back(mended: array, known: Sequence[int], back: int, step: int) -> None:  # type: ignore[type-arg]
     """Move what follows a step back behind what came before it."""
     shift, latest = 0, mended[known[0]]
     for place, i in enumerate(known):
         ahead = known[place : place + NEIGHBOURS]
-        behind = sum(mended[j] + shift < latest - jump for j in ahead)
-        if 2 * behind > len(ahead) and mended[i] + shift < latest - jump:
+        behind = sum(mended[j] + shift < latest - back for j in ahead)
+        if 2 * behind > len(ahead) and mended[i] + shift < latest - back:
             shift = latest + step - mended[i]
         mended[i] += shift
         latest = max(latest, mended[i])
