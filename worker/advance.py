@@ -171,9 +171,17 @@ def _comment_windows(site: Site, claim: Claim) -> Iterator[Segment]:
         if comment.kind == CommentKind.SAID:
             previous = comment
         if window.frames:
-            still = encode_still(window.frames[0].picture)
-            site.media.store_still(claim.job_id, window.index, still)
+            _store_still(site, claim, window)
         yield _segment(claim, window, sampled, comment, waited, time.monotonic() - begun)
+
+
+def _store_still(site: Site, claim: Claim, window: Window) -> None:
+    """Keep the window's first picture for the page; a disk without room costs the picture only."""
+    try:
+        jpeg = encode_still(window.frames[0].picture)
+        site.media.store_still(claim.job_id, window.index, jpeg)
+    except OSError as error:
+        log.warning("still not stored job_id=%s reason=%s", claim.job_id, error)
 
 
 def _windows(

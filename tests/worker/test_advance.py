@@ -238,3 +238,10 @@ def test_hostile_words_are_stored_clean(bench: Bench, clip: Path) -> None:
     job = bench.job(clip)
     advance(bench.site(Rude()), job.id, 0)
     assert bench.segments(job)[0].text == "ab<script>"
+
+
+def test_a_still_that_cannot_be_stored_costs_nothing_else(bench: Bench, clip: Path) -> None:
+    job = bench.job(clip)
+    (bench.media.root / "stills").write_text("a file where the folder should be")
+    advance(bench.site(Counting()), job.id, 0)
+    assert bench.reload(job).state == JobState.DONE
