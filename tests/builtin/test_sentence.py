@@ -141,6 +141,7 @@ def test_what_is_said_of_a_change(before: int, sighting: Sighting, sentence: str
             "Nothing large moves at first, then something moves at the left.",
         ),
         (LEFT, LEFT, (MOST,), "Most of the picture changes."),
+        (LEFT, LEFT, (Motion((Place.LEFT,), 0.15),), "Something moves at the left."),
         (STILL, RIGHT, THREE_STILL, "The picture has changed at the right."),
         (STILL, STILL, (Motion((), 0, -50.0), STILL), "The picture gets darker."),
     ],
