@@ -45,6 +45,13 @@ class Incoming:
         self._hash.update(data)
         return len(data)
 
+    def finish(self) -> None:
+        """Hand the last bytes to the system, so that others can read the file. Raises as write()."""
+        try:
+            self.file.flush()
+        except OSError as error:
+            raise _refusal(error) from error
+
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()

@@ -20,6 +20,7 @@ def queue_upload(site: Site, incoming: Incoming, wish: Wish) -> str:
 
     Raises what the probe refuses the file with; then nothing of it is left.
     """
+    incoming.finish()
     facts = _known_facts(site, incoming) or probe(incoming.path, wish.filename)
     kept = new_id()
     site.media.keep(incoming, kept)

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from models import jobs
 from models.hints import waiting_hints
 from models.tables import Chunk, Job, JobState, Video
+from models.videos import VideoFacts, facts_of
 from tests.web.conftest import BuildApp, site_of
 from web.site import Site
 
@@ -70,6 +71,14 @@ def test_a_form_becomes_a_queued_job(client: FlaskClient, site: Site, clip: Path
     assert job.parameters["frames_per_inference"] == 2
     assert job.parameters["window_hop"] == 4
     assert site.media.video(job.video_id).read_bytes() == clip.read_bytes()
+
+
+def test_the_probe_sees_the_file_to_its_last_byte(
+    client: FlaskClient, site: Site, clip: Path, clip_facts: VideoFacts
+) -> None:
+    job_id = send(client, clip).get_json()["id"]
+    with site.store.read() as session:
+        assert facts_of(jobs.get_job(session, job_id).video) == clip_facts
 
 
 def test_the_windows_are_cut_into_chunks(client: FlaskClient, site: Site, clip: Path) -> None:
@@ -138,6 +147,7 @@ def test_what_is_no_video_is_refused_and_gone(
     error = answer.get_json()["error"]
     assert error["kind"] in ("bad-file", "unsupported", "no-video")
     assert "bad.mp4" in error["message"]
+    assert ("0 bytes" in error["message"]) == (content == b"")
     assert_nothing_is_left(site)
 
 

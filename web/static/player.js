@@ -11,6 +11,7 @@ export class Player {
     this.moment = 0; // of the still that is shown
     if (!this.video) return;
     this.video.addEventListener("error", () => this.showStills());
+    if (this.video.error) this.showStills(); // it gave up before this script ran
     this.video.addEventListener("loadedmetadata", () => { if (!this.video.videoWidth) this.showStills(); });
   }
 
