@@ -159,6 +159,7 @@ class Segment(Table):
     text: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)  # why it is empty
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the commentator says it saw
+    memory: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the commentator's own
     frame_pts: Mapped[list[int]] = mapped_column(JSON)  # ticks of Video.time_base
     waiting_ms: Mapped[float] = mapped_column(Float)
     decode_ms: Mapped[float] = mapped_column(Float)

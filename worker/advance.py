@@ -215,7 +215,7 @@ def _window(plan: WindowPlan, index: int, sampled: Sampled) -> Window:
 def _restore(segment: Segment | None) -> Comment | None:
     if segment is None:
         return None
-    return Comment(segment.kind, segment.text, segment.reason, segment.facts)
+    return Comment(segment.kind, segment.text, segment.reason, segment.facts, segment.memory)
 
 
 def _difference(reference: Frame, frames: tuple[Frame, ...]) -> float:
@@ -242,6 +242,7 @@ def _segment(
         text=clean(comment.text),
         reason=comment.reason,
         facts=dict(comment.facts) if comment.facts is not None else None,
+        memory=dict(comment.memory) if comment.memory is not None else None,
         frame_pts=[frame.pts for frame in window.frames],
         waiting_ms=1000 * waited_s + timings.waiting_ms,
         decode_ms=sampled.decode_ms,

@@ -58,6 +58,7 @@ class Comment:
     text: str = ""  # empty unless said
     reason: str | None = None  # why nothing could be said
     facts: Mapping[str, Any] | None = None  # JSON: what the text rests on
+    memory: Mapping[str, Any] | None = None  # JSON: what it wants to find in `previous` next time
     timings: Timings = field(default_factory=Timings)
     tokens_in: int | None = None
     tokens_out: int | None = None

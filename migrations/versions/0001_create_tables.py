@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=True),
+        sa.Column("memory", sa.JSON(), nullable=True),
         sa.Column("frame_pts", sa.JSON(), nullable=False),
         sa.Column("waiting_ms", sa.Float(), nullable=False),
         sa.Column("decode_ms", sa.Float(), nullable=False),

@@ -78,9 +78,9 @@ def test_a_chunk_resumed_from_the_store_reads_the_same(builtin: Commentator, med
     windows = clip_windows(media / "bottles.mp4", 4)
     live = commented(builtin, windows)
     previous = live[1]
-    restored = replace(previous, facts=json.loads(json.dumps(previous.facts)))
+    restored = replace(previous, memory=json.loads(json.dumps(previous.memory)))
     resumed = builtin.comment(windows[2], PROMPT, restored)
-    assert (resumed.text, resumed.facts) == (live[2].text, live[2].facts)
+    assert (resumed.text, resumed.memory) == (live[2].text, live[2].memory)
 
 
 def test_threads_get_what_one_gets_alone(builtin: Commentator, cyclist: Picture) -> None:

@@ -45,8 +45,8 @@ class Counting:
         self.seen.append(window.index)
         assert window.frames[0].picture.shape == (90, 160, 3)
         said = f"window {window.index} after {previous.text if previous else 'nothing'}"
-        facts = {"index": window.index, "before": previous.facts if previous else None}
-        return Comment(CommentKind.SAID, said[:40], facts=facts)
+        memory = {"index": window.index, "before": previous.memory if previous else None}
+        return Comment(CommentKind.SAID, said[:40], memory=memory)
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ def test_a_chunk_taken_over_reads_as_if_it_had_not_been(bench: Bench, clip: Path
     assert [row.text for row in bench.segments(broken)] == [
         row.text for row in bench.segments(whole)
     ]
-    assert [row.facts for row in bench.segments(broken)] == [
-        row.facts for row in bench.segments(whole)
+    assert [row.memory for row in bench.segments(broken)] == [
+        row.memory for row in bench.segments(whole)
     ]
     assert stumbling.seen == [0, 1, 2, 3, 4]  # nothing was commented twice
     site.decoder().close()

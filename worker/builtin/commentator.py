@@ -4,15 +4,22 @@ It is no vision-language model: it tags objects, reads text, and sees light and 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.tables import CommentKind
-from worker.builtin.facts import Facts, Memory, View, memory_from_json, remember, to_json
+from worker.builtin.facts import (
+    Facts,
+    Memory,
+    View,
+    facts_to_json,
+    memory_from_json,
+    memory_to_json,
+    remember,
+)
 from worker.builtin.objects import Detection, ObjectDetector
 from worker.builtin.sentence import BARE, compose, is_same_text
 from worker.builtin.sightings import sight
@@ -58,12 +65,13 @@ class BuiltinCommentator:
         facts = self._measure(pictures, looks, before)
         seen = time.perf_counter()
         text = compose(facts, before, prompt.max_new_tokens)
-        kept = to_json(facts, remember(facts, looks[-1]))
+        told = facts_to_json(facts)
+        memory = memory_to_json(remember(facts, looks[-1]))
         said = time.perf_counter()
         timings = Timings(vision_ms=(seen - started) * 1000, generate_ms=(said - seen) * 1000)
         if text is None:
-            return Comment(CommentKind.UNCHANGED, facts=kept, timings=timings)
-        return Comment(CommentKind.SAID, text, facts=kept, timings=timings)
+            return Comment(CommentKind.UNCHANGED, facts=told, memory=memory, timings=timings)
+        return Comment(CommentKind.SAID, text, facts=told, memory=memory, timings=timings)
 
     def _measure(
         self, pictures: Sequence[Picture], looks: Sequence[Look], before: Memory | None
@@ -112,8 +120,9 @@ class BuiltinCommentator:
 
 
 def _memory(previous: Comment | None) -> Memory | None:
-    facts: Mapping[str, Any] | None = previous.facts if previous is not None else None
-    return memory_from_json(facts) if facts else None
+    if previous is None or previous.memory is None:
+        return None
+    return memory_from_json(previous.memory)
 
 
 def _view(

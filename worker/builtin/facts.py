@@ -76,25 +76,27 @@ def _last_motion(motions: Sequence[Motion]) -> Motion:
     return Motion(tuple(p for p in Place if p in places), max(m.share for m in motions))
 
 
-def to_json(facts: Facts, memory: Memory) -> dict[str, Any]:
+def facts_to_json(facts: Facts) -> dict[str, Any]:
     return {
         "label": LABEL,
         "views": [_view_to_json(view) for view in facts.views],
         "text": [line.text for line in facts.lines if line.text],
-        "end": {
-            "light": memory.light.value,
-            "objects": [{"name": name, "box": _box_to_json(box)} for name, box in memory.boxes],
-            "counts": dict(memory.counts),
-            "moving": [place.value for place in memory.motion.places],
-            "moving_share": round(memory.motion.share, 4),
-            "lines": [
-                {"text": line.text, "box": _box_to_json(line.box), "print": line.print}
-                for line in memory.lines
-            ],
-            "picture": base64.b64encode(
-                np.round(memory.coarse).astype(np.uint8).tobytes()
-            ).decode(),
-        },
+    }
+
+
+def memory_to_json(memory: Memory) -> dict[str, Any]:
+    pixels = np.round(memory.coarse).astype(np.uint8).tobytes()
+    return {
+        "light": memory.light.value,
+        "objects": [{"name": name, "box": _box_to_json(box)} for name, box in memory.boxes],
+        "counts": dict(memory.counts),
+        "moving": [place.value for place in memory.motion.places],
+        "moving_share": round(memory.motion.share, 4),
+        "lines": [
+            {"text": line.text, "box": _box_to_json(line.box), "print": line.print}
+            for line in memory.lines
+        ],
+        "picture": base64.b64encode(pixels).decode(),
     }
 
 
@@ -114,14 +116,13 @@ def _box_to_json(box: Box) -> list[float]:
 
 
 def memory_from_json(values: Mapping[str, Any]) -> Memory:
-    """Restore what `to_json` kept."""
-    end = values["end"]
-    pixels = np.frombuffer(base64.b64decode(end["picture"]), np.uint8).astype(np.float32)
+    """Restore what `memory_to_json` kept."""
+    pixels = np.frombuffer(base64.b64decode(values["picture"]), np.uint8).astype(np.float32)
     return Memory(
-        light=Light(end["light"]),
-        counts=end["counts"],
-        boxes=tuple((one["name"], Box(*one["box"])) for one in end["objects"]),
-        motion=Motion(tuple(Place(p) for p in end["moving"]), end["moving_share"]),
-        lines=tuple(TextLine(x["text"], Box(*x["box"]), x["print"]) for x in end["lines"]),
+        light=Light(values["light"]),
+        counts=values["counts"],
+        boxes=tuple((one["name"], Box(*one["box"])) for one in values["objects"]),
+        motion=Motion(tuple(Place(p) for p in values["moving"]), values["moving_share"]),
+        lines=tuple(TextLine(x["text"], Box(*x["box"]), x["print"]) for x in values["lines"]),
         coarse=pixels.reshape(COARSE[1], COARSE[0], 3),
     )
