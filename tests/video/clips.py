@@ -13,6 +13,7 @@ from worker.video.packets import VideoPacket
 
 WIDTH, HEIGHT = 128, 64
 BITS = 8
+TITLE = "A title of no importance"
 
 
 def write_clip(
@@ -28,6 +29,7 @@ def write_clip(
 ) -> Path:
     """Encode one picture per time; `alter` may change the n-th packet before it is written."""
     with av.open(str(path), "w", options=muxer_options or {}) as container:
+        container.metadata["title"] = TITLE
         stream = container.add_stream(codec, rate=25, options=options or {})
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from models.errors import AppError, BadFile, OutOfMemory, TimedOut, Unsupported, WorkerLost
-from tests.video.clips import HEIGHT, WIDTH, number_of, write_clip
+from tests.video.clips import HEIGHT, TITLE, WIDTH, number_of, write_clip
 from tests.video.conftest import clock_of
 from web.probe import probe
 from worker.video.decoder import Clock, Decoder, Sampled
@@ -157,6 +157,14 @@ def test_names_are_only_names(decoder: Decoder, clip: Path, tmp_path: Path, name
     with pytest.raises(BadFile) as caught:
         probe(path, name)
     assert str(caught.value).startswith(name)
+
+
+def test_a_title_that_is_no_text_is_no_trouble(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    content = clip.read_bytes()
+    assert TITLE.encode() in content
+    path.write_bytes(content.replace(TITLE.encode(), b"\xff" * len(TITLE)))
+    assert probe(path, path.name) == probe(clip, clip.name)
 
 
 DISGUISES = {

@@ -6,6 +6,7 @@ The texts of the errors raised here follow the name of the file, which this side
 
 import os
 import stat
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -20,6 +21,11 @@ FORMATS = (
     "h264,hevc,m4v,mpegvideo,ivf,mxf,dv"
 )
 """FFmpeg's demuxers of real video files: none of them opens another file or an address."""
+
+# PyAV 18 refuses titles that aren't UTF-8 unless told otherwise; 19 takes them and has no such option.
+_ANY_METADATA: dict[str, Any] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 
 MOST_STREAMS = 64
 UPLOAD_VIDEO = "Upload it as MP4, MKV, WebM or MOV."
@@ -47,13 +53,14 @@ def open_container(path: str) -> InputContainer:
     """
     head = _read_head(path)
     try:
-        return av.open(
+        container: InputContainer = av.open(
             path,
             options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
-            metadata_errors="ignore",
+            **_ANY_METADATA,
         )
     except av.FFmpegError as error:
         raise _refusal(head, error) from None
+    return container
 
 
 def choose_stream(container: InputContainer) -> VideoStream:
