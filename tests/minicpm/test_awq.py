@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the native runtime needs PyTorch")
+pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
-from torch import Tensor  # noqa: E402
+import torch
+from torch import Tensor
 
-from worker.minicpm.awq import (  # noqa: E402
+from worker.minicpm.awq import (
     KERNELS,
     AwqLinear,
     dequantise,
@@ -96,7 +97,7 @@ def check_triton(device: str, dtypes: list[torch.dtype]) -> None:
         packed = [tensor.to(device) for tensor in (qweight, qzeros, scales)]
         for dtype in dtypes:
             step = torch.finfo(dtype).eps
-            weight = awq_triton.dequantise(*packed, dtype)
+            weight = awq_triton.dequantise(packed[0], packed[1], packed[2], dtype)
             torch.testing.assert_close(weight.cpu(), exact.to(dtype), atol=0, rtol=step)
             for rows in (1, 17, awq_triton.FEW_ROWS, awq_triton.FEW_ROWS + 3):
                 dice = torch.Generator().manual_seed(rows)
