@@ -252,7 +252,7 @@ def write_shard(path: Path, entries: Sequence[Entry], noise: Noise) -> None:
         for entry in entries:
             for start in range(0, entry.numbers, CHUNK):
                 numbers = noise.draw(entry, min(CHUNK, entry.numbers - start))
-                file.write(memoryview(numbers.view(torch.uint8).numpy()))
+                file.write(numbers.view(torch.uint8).numpy().data)
 
 
 def write_checkpoint(out: Path, awq: bool, layers: int = LAYERS, seed: int = 0) -> int:

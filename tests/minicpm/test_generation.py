@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 import torch
 
 from worker.minicpm import Message, PromptStyle, PromptTooLong, Sampling
-from worker.minicpm.batch import Batch, generate, passes
+from worker.minicpm.batch import Batch, generate, passes, round_span
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import Picture
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
@@ -81,8 +81,8 @@ def test_every_window_of_a_batch_is_answered_as_alone(
 
 
 def test_rows_join_and_leave_without_disturbing_others(network: Network) -> None:
-    """Slot 0 is left, taken again, and slot 1 does not notice."""
-    rule = Sampling(max_new_tokens=20)
+    """Slot 0 is left, taken again, and slot 1 does not notice. What was written there is forgotten."""
+    rule = Sampling(max_new_tokens=20, repetition_penalty=3.0)
     first, second, third = text_prompt(1, 2, 3), text_prompt(7, 8), text_prompt(90, 91, 92, 93)
     batch = Batch(network, NEVER, slots=3, room=64)
     batch.admit([0, 1], [first, second], [rule, rule])
@@ -133,6 +133,12 @@ def test_no_hidden_state_is_kept_while_writing(network: Network) -> None:
     for _ in range(20):
         batch.step()
     assert tensors() == before
+
+
+def test_spans_cover_all_positions_in_few_sizes() -> None:
+    spans = [round_span(positions) for positions in range(1, 4097)]
+    assert all(p <= span <= max(p + 127, p * 1.25 + 1) for p, span in enumerate(spans, start=1))
+    assert len(set(spans)) == 16
 
 
 def test_long_prompts_are_read_in_passes() -> None:

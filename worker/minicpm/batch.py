@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from worker.minicpm.errors import PromptTooLong
+from worker.minicpm.graphs import DecodeGraphs
 from worker.minicpm.network import Network
 from worker.minicpm.prompt import EncodedPrompt
 from worker.minicpm.sampling import Sampling, choose, penalise
 
-SPAN_STEP = 128  # positions: decoding reads the cache in multiples of this
 PREFILL_TOKENS = 8192  # most tokens read at once, padding included; bounds the memory of prefill
 
 
@@ -44,6 +44,7 @@ class Batch:
     def __init__(self, network: Network, stop_ids: frozenset[int], slots: int, room: int) -> None:
         self.network, self.room = network, room
         self.cache = network.new_cache(slots, room)
+        self._graphs = DecodeGraphs(network, self.cache) if network.device.type == "cuda" else None
         self._rows: list[Row | None] = [None] * slots
         self._stops = torch.tensor(sorted(stop_ids))
         shape = (slots, network.config.language.vocab_size)
@@ -94,9 +95,11 @@ class Batch:
         device = self.network.device
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=device)
         lengths = torch.tensor([row.length for row in rows], device=device)
-        longest = 1 + max(row.length for row in rows)
-        span = min(-(-longest // SPAN_STEP) * SPAN_STEP, self.room)
-        scores = self.network.decode_step(tokens, lengths, self.cache, span)
+        span = min(round_span(1 + max(row.length for row in rows)), self.room)
+        if self._graphs is not None:
+            scores = self._graphs.decode_step(tokens, lengths, span)
+        else:
+            scores = self.network.decode_step(tokens, lengths, self.cache, span)
         for row in rows:
             row.length += 1
         self._choose(slots, [rows[slot] for slot in slots], scores[slots])
@@ -142,6 +145,12 @@ class Batch:
         """Wait for the device, so that the stopwatch tells the truth."""
         if self.network.device.type == "cuda":
             torch.cuda.synchronize(self.network.device)
+
+
+def round_span(positions: int) -> int:
+    """How far to read the cache: a few sizes, each at most a quarter (or 128) too far."""
+    step = max(128, (1 << positions.bit_length()) >> 3)
+    return -(-positions // step) * step
 
 
 def passes(lengths: Sequence[int], most: int) -> list[list[int]]:
