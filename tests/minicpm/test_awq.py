@@ -1,5 +1,6 @@
 """The packed layout and every kernel, against (q - z) · s in float64."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,9 +14,9 @@ import torch
 from torch import Tensor
 
 from worker.minicpm.awq import (
-    KERNELS,
     AwqLinear,
     dequantise,
+    matmul_autoawq,
     matmul_torch,
     pack,
     unpack,
@@ -79,13 +80,17 @@ def test_a_linear_keeps_leading_dimensions() -> None:
     torch.testing.assert_close(linear(x).double(), x.double() @ exact, atol=1e-5, rtol=1e-5)
 
 
-def test_autoawq_multiplies_with_the_exact_weight() -> None:
-    pytest.importorskip("awq", reason="needs the autoawq package")
+@pytest.mark.gpu
+def test_autoawq_multiplies_with_the_exact_weight_on_a_gpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA GPU")
+    if importlib.util.find_spec("awq") is None:
+        pytest.skip("needs the autoawq package")
     qweight, qzeros, scales, exact = random_linear(256, 64)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    x = torch.randn(3, 256, generator=torch.Generator().manual_seed(2))
-    y = KERNELS["autoawq"](*(tensor.to(device) for tensor in (x, qweight, qzeros, scales)))
-    torch.testing.assert_close(y.cpu().double(), x.double() @ exact, atol=2e-2, rtol=2e-2)
+    for rows in (3, 2000):
+        x = torch.randn(rows, 256, generator=torch.Generator().manual_seed(2))
+        y = matmul_autoawq(*(tensor.to("cuda") for tensor in (x, qweight, qzeros, scales)))
+        torch.testing.assert_close(y.cpu().double(), x.double() @ exact, atol=2e-2, rtol=2e-2)
 
 
 def check_triton(device: str, dtypes: list[torch.dtype]) -> None:

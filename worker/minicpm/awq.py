@@ -4,6 +4,7 @@ The weight of input k and output n is (q - z) · s, q from `qweight`, z and s th
 128 inputs that k is in. Logical column 8c + j sits in word c at bit BITS[j]. Knows no checkpoint.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import cast
 
@@ -45,11 +46,13 @@ def matmul_torch(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> 
 
 
 def matmul_autoawq(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
-    """The kernels of the autoawq package: float16 inside, whatever x is."""
-    from awq.modules.linear.gemm import WQLinearMMFunction
-
+    """The kernels of the autoawq package, on a GPU: float16 inside, whatever x is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it says on import that it is archived
+        from awq.modules.linear.gemm import WQLinearMMFunction
+    batch = x.half()[None]  # it takes the first two lengths for the number of rows
     outputs = scales.shape[1]
-    y = WQLinearMMFunction.apply(x.half(), qweight, qzeros, scales, 4, GROUP, None, outputs)
+    y = WQLinearMMFunction.apply(batch, qweight, qzeros, scales, 4, GROUP, None, outputs)
     return cast(Tensor, y).to(x.dtype).reshape(-1, outputs)
 
 
