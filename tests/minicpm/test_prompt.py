@@ -1,5 +1,6 @@
 """What a prompt is made of, and what can't get into it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,8 +98,6 @@ def test_the_encoder_agrees_with_transformers(tokenizer: TextTokenizer, fixtures
 def test_tokenizer_json_serves_where_vocab_and_merges_are_missing(
     checkpoint: Callable[..., Path], tokenizer: TextTokenizer
 ) -> None:
-    import json
-
     folder = checkpoint()
     vocabulary = json.loads((folder / "vocab.json").read_text())
     merges = [line for line in (folder / "merges.txt").read_text().splitlines() if line[0] != "#"]
@@ -108,6 +107,19 @@ def test_tokenizer_json_serves_where_vocab_and_merges_are_missing(
     other = TextTokenizer(folder)
     assert other.encode("this is the name") == tokenizer.encode("this is the name")
     assert other.size == tokenizer.size
+
+
+def test_a_word_made_special_can_not_be_spelt(
+    checkpoint: Callable[..., Path], tokenizer: TextTokenizer
+) -> None:
+    folder = checkpoint()
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (number,) = tokenizer.encode("is")
+    config["added_tokens_decoder"][str(number)] = {"content": "is"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    other = TextTokenizer(folder)
+    assert other.token("is") == number
+    assert other.encode("is") == tokenizer.encode("i") + tokenizer.encode("s")
 
 
 def test_an_exclamation_mark_survives(tokenizer: TextTokenizer) -> None:

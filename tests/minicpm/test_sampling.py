@@ -59,7 +59,8 @@ def test_each_row_has_its_own_rules() -> None:
         Sampling(temperature=1),
         Sampling(temperature=1, top_p=0.6),
     ]
-    assert choose(SHARES.log().expand(4, -1), rules, [0.95] * 4).tolist() == [1, 1, 0, 3]
+    chances = [0.0, 0.95, 0.95, 0.3]
+    assert choose(SHARES.log().expand(4, -1), rules, chances).tolist() == [1, 1, 0, 1]
 
 
 def test_a_penalty_touches_its_rows_written_tokens_only() -> None:

@@ -71,9 +71,8 @@ def _build_bpe(
     vocabulary: dict[str, int], merges: Sequence[tuple[str, str]], added: dict[str, int]
 ) -> Tokenizer:
     """Build the BPE; a word of the vocabulary that was made special can no longer be spelt."""
-    words = {text: number for text, number in vocabulary.items() if text not in added}
     pairs = [pair for pair in merges if not {*pair, "".join(pair)} & added.keys()]
-    bpe = Tokenizer(BPE(vocab=words, merges=pairs))
+    bpe = Tokenizer(BPE(vocab=vocabulary, merges=pairs))
     bpe.normalizer = normalizers.NFC()
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
