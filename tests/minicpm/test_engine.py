@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -16,15 +17,20 @@ from worker.minicpm import (
     Engine,
     EngineStopped,
     Message,
+    NumbersOverflowed,
     OutOfDeviceMemory,
     PromptTooLong,
     Request,
     Sampling,
+    sentence_loss,
 )
+from worker.minicpm.config import read_config
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import Picture, View
+from worker.minicpm.prompt import EncodedPrompt
 from worker.minicpm.text import TextStream
 from worker.minicpm.tokenizer import TextTokenizer
+from worker.minicpm.weights import load_network
 
 Paint = Callable[..., Picture]
 
@@ -137,6 +143,44 @@ def test_closing_ends_requests_on_their_way(network: Network, tokenizer: TextTok
                 request.result()
     with pytest.raises(EngineStopped, match="the engine has ended"):
         engine.comment(ask("Late"))
+
+
+def test_one_event_may_cancel_many_and_is_never_set_here(engine: Engine) -> None:
+    def fail(_: str) -> None:
+        raise ConnectionError
+
+    shared = threading.Event()
+    with pytest.raises(ConnectionError):
+        engine.comment(ask("Go", tokens=400, stop=False), fail, shared)
+    assert not shared.is_set()
+
+
+def test_an_overflow_ends_its_own_answer_only(fixtures: Path, tokenizer: TextTokenizer) -> None:
+    path = fixtures / "bf16"
+    network = load_network(path, read_config(path), torch.device("cpu"), torch.float32)
+    (poison,) = tokenizer.encode("Z")
+    network.llm.model.embed_tokens.weight[poison] = torch.inf
+    with Engine(network, tokenizer, slots=2, room=512) as engine, ThreadPoolExecutor(1) as pool:
+        other = pool.submit(engine.comment, ask("Other", tokens=20, stop=False))
+        with pytest.raises(NumbersOverflowed, match="use bfloat16"):
+            engine.comment(ask("Z", tokens=20, stop=False))
+        assert other.result().tokens_out == 20
+
+
+def test_the_loss_of_a_sentence_is_that_of_its_tokens(
+    network: Network, tokenizer: TextTokenizer
+) -> None:
+    """Against one prefill per prefix."""
+    ids = [tokenizer.token("<|endoftext|>"), *tokenizer.encode("in the pan")]
+    loss = 0.0
+    with torch.inference_mode():
+        for count in range(1, len(ids)):
+            prompt = EncodedPrompt(tuple(ids[:count]), ())
+            cache = network.new_cache(1, count)
+            scores = network.prefill([prompt], network.look([]), cache, [0])
+            loss -= float(scores.log_softmax(-1)[0, ids[count]])
+    wanted = pytest.approx(loss / (len(ids) - 1), abs=1e-4)
+    assert sentence_loss(network, tokenizer, "in the pan") == wanted
 
 
 class SmallDevice(Network):

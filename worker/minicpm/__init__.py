@@ -4,6 +4,7 @@
 project and runs no code of the checkpoint.
 """
 
+from worker.minicpm.check import sentence_loss
 from worker.minicpm.checkpoint import choose_device, choose_dtype, load
 from worker.minicpm.engine import Engine, Reply, Request
 from worker.minicpm.errors import (
@@ -11,6 +12,7 @@ from worker.minicpm.errors import (
     CheckpointError,
     EngineStopped,
     MiniCPMError,
+    NumbersOverflowed,
     OutOfDeviceMemory,
     PromptTooLong,
 )
@@ -24,6 +26,7 @@ __all__ = [
     "EngineStopped",
     "Message",
     "MiniCPMError",
+    "NumbersOverflowed",
     "OutOfDeviceMemory",
     "PromptStyle",
     "PromptTooLong",
@@ -33,4 +36,5 @@ __all__ = [
     "choose_device",
     "choose_dtype",
     "load",
+    "sentence_loss",
 ]

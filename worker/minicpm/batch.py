@@ -11,12 +11,13 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from worker.minicpm.errors import PromptTooLong
+from worker.minicpm.errors import NumbersOverflowed, PromptTooLong
 from worker.minicpm.graphs import DecodeGraphs
 from worker.minicpm.network import Network
 from worker.minicpm.prompt import EncodedPrompt
 from worker.minicpm.sampling import Sampling, choose, penalise
 
+OVERFLOWED = -1  # in place of a token
 PREFILL_TOKENS = 8192  # most tokens read at once, padding included; bounds the memory of prefill
 
 
@@ -129,7 +130,11 @@ class Batch:
         return torch.stack([scores[i] for i in range(len(prompts))])
 
     def _choose(self, slots: list[int], rows: list[Row], scores: Tensor) -> None:
-        """Append a token to each row, from scores (B, V); `slots` are where the rows live."""
+        """Append a token to each row, from scores (B, V); `slots` are where the rows live.
+
+        A row whose scores are not all finite gets OVERFLOWED.
+        """
+        sound = scores.isfinite().all(-1)
         rules = [row.sampling for row in rows]
         scores = penalise(scores, self._written[slots], [r.repetition_penalty for r in rules])
         early = [i for i, row in enumerate(rows) if len(row.tokens) < row.sampling.min_new_tokens]
@@ -138,6 +143,7 @@ class Batch:
             scores[torch.tensor(early)[:, None], self._stops] = -torch.inf
         chosen = choose(scores, rules, [row.dice.random() for row in rows])
         self._written[torch.tensor(slots, device=chosen.device), chosen] = True
+        chosen = chosen.where(sound, OVERFLOWED)
         for row, token in zip(rows, chosen.tolist(), strict=True):  # waits for the device
             row.tokens.append(token)
 
@@ -181,6 +187,8 @@ def generate(
     answers: list[list[int]] = [batch.row(slot).tokens for slot in range(len(prompts))]
     while True:
         for slot in set(range(len(prompts))) - set(batch.free):
+            if answers[slot][-1] == OVERFLOWED:
+                raise NumbersOverflowed
             if (
                 answers[slot][-1] in stop_ids
                 or len(answers[slot]) == samplings[slot].max_new_tokens

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from worker.minicpm.config import LanguageConfig
+from worker.minicpm.rotary import rotary_table
 
 
 class KVCache:
     """`keys[layer]` and `values[layer]` are (slots, kv heads, room, head_dim).
 
     A slot's positions beyond its length hold whatever was there before: readers mask them.
+    `cos` and `sin` (room, head_dim) are the angles of its positions.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class KVCache:
         shape = (config.layers, slots, config.kv_heads, room, config.head_dim)
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.cos, self.sin = (table.to(device) for table in rotary_table(config, room))
 
     def fill(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
         """Start `slots` (B,) with keys and values (B, kv heads, L, head_dim)."""

@@ -15,8 +15,14 @@ from typing import Literal, Self
 
 import torch
 
-from worker.minicpm.batch import Admission, Batch
-from worker.minicpm.errors import Cancelled, EngineStopped, OutOfDeviceMemory, PromptTooLong
+from worker.minicpm.batch import OVERFLOWED, Admission, Batch
+from worker.minicpm.errors import (
+    Cancelled,
+    EngineStopped,
+    NumbersOverflowed,
+    OutOfDeviceMemory,
+    PromptTooLong,
+)
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import plan_layout
 from worker.minicpm.prompt import EncodedPrompt, Message, PromptEncoder, PromptStyle
@@ -58,12 +64,22 @@ class _Ticket:
 
     request: Request
     prompt: EncodedPrompt
-    cancelled: threading.Event
+    cancelled: threading.Event | None
+    abandoned: bool = False  # its thread no longer listens
     asked: float = field(default_factory=perf_counter)
     admitted: float = 0.0
     written: float = 0.0  # when the first token was there
+    ended: float = 0.0
     admission: Admission = field(default_factory=lambda: Admission(0.0, 0.0))
     inbox: "SimpleQueue[int | StopReason | BaseException]" = field(default_factory=SimpleQueue)
+
+    @property
+    def unwanted(self) -> bool:
+        return self.abandoned or (self.cancelled is not None and self.cancelled.is_set())
+
+    def end(self, outcome: StopReason | BaseException) -> None:
+        self.ended = perf_counter()
+        self.inbox.put(outcome)
 
 
 class Engine:
@@ -92,21 +108,21 @@ class Engine:
     ) -> Reply:
         """Answer a request; blocks. `on_text` gets the text piece by piece, in this thread.
 
-        Raises PromptTooLong, Cancelled (soon after `cancelled` is set), OutOfDeviceMemory or
-        EngineStopped. What `on_text` raises cancels the request and passes through.
+        Raises PromptTooLong, Cancelled (soon after `cancelled` is set), OutOfDeviceMemory,
+        NumbersOverflowed or EngineStopped. What `on_text` raises cancels the request and passes
+        through.
         """
         budget = self._batch.room - request.sampling.max_new_tokens
         if budget < 1:
             raise PromptTooLong(f"an answer of {request.sampling.max_new_tokens} tokens leaves no "
                                 f"room for a prompt in {self._batch.room} places")  # fmt: skip
         prompt = self.encoder.encode(request.messages, request.style, budget)
-        ticket = _Ticket(request, prompt, cancelled or threading.Event())
+        ticket = _Ticket(request, prompt, cancelled)
         self._submit(ticket)
         try:
             return self._follow(ticket, on_text)
-        except BaseException:
-            ticket.cancelled.set()
-            raise
+        finally:
+            ticket.abandoned = True
 
     def view_size(self, width: int, height: int, max_slices: int = 1) -> tuple[int, int]:
         """The (width, height) below which a picture of this size loses detail."""
@@ -160,7 +176,7 @@ class Engine:
             waiting_ms=(ticket.admitted - ticket.asked) * 1000,
             vision_ms=ticket.admission.vision_ms,
             prefill_ms=ticket.admission.prefill_ms,
-            generate_ms=(perf_counter() - ticket.written) * 1000,
+            generate_ms=(ticket.ended - ticket.written) * 1000,
             notes=ticket.prompt.notes,
         )
 
@@ -191,9 +207,9 @@ class Engine:
         return self._starting
 
     def _drop_cancelled(self, ticket: _Ticket) -> bool:
-        if not ticket.cancelled.is_set():
+        if not ticket.unwanted:
             return False
-        ticket.inbox.put(Cancelled("the request was cancelled while it waited"))
+        ticket.end(Cancelled("the request was cancelled while it waited"))
         return True
 
     def _admit(self, tickets: list[_Ticket]) -> None:
@@ -222,7 +238,7 @@ class Engine:
                 f"the device has too little memory for {views} views and {ids} tokens"
             )
             shortage.__cause__ = error
-            tickets[0].inbox.put(shortage)
+            tickets[0].end(shortage)
             return
         half = len(tickets) // 2
         self._admit(tickets[:half])
@@ -230,8 +246,8 @@ class Engine:
 
     def _step(self) -> None:
         for slot, ticket in list(self._running.items()):
-            if ticket.cancelled.is_set():
-                ticket.inbox.put(Cancelled("the request was cancelled while it was answered"))
+            if ticket.unwanted:
+                ticket.end(Cancelled("the request was cancelled while it was answered"))
                 self._leave(slot)
         if not self._running:
             return
@@ -247,13 +263,17 @@ class Engine:
         for slot, ticket in list(self._running.items()):
             shortage = OutOfDeviceMemory("the device ran out of memory while it answered")
             shortage.__cause__ = error
-            ticket.inbox.put(shortage)
+            ticket.end(shortage)
             self._leave(slot)
         torch.cuda.empty_cache()
 
     def _tell(self, slot: int, ticket: _Ticket) -> None:
         """Hand on the newest token and see whether it was the last."""
         tokens = self._batch.row(slot).tokens
+        if tokens[-1] == OVERFLOWED:
+            ticket.end(NumbersOverflowed())
+            self._leave(slot)
+            return
         ticket.inbox.put(tokens[-1])
         limit, late = ticket.request.time_limit_s, perf_counter() - ticket.written
         reason: StopReason
@@ -265,7 +285,7 @@ class Engine:
             reason = "time"
         else:
             return
-        ticket.inbox.put(reason)
+        ticket.end(reason)
         self._leave(slot)
 
     def _leave(self, slot: int) -> None:
@@ -277,5 +297,5 @@ class Engine:
             for ticket in [*self._waiting, *self._starting, *self._running.values()]:
                 ended = EngineStopped("the engine ended before the answer")
                 ended.__cause__ = self._stopped
-                ticket.inbox.put(ended)
+                ticket.end(ended)
             self._waiting.clear()

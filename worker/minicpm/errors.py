@@ -4,6 +4,7 @@ MiniCPMError
 ├── CheckpointError      the folder holds no whole MiniCPM-o 4.5
 ├── PromptTooLong        the prompt leaves no room in the context
 ├── OutOfDeviceMemory    one window alone does not fit
+├── NumbersOverflowed    the network's numbers left the range of its dtype
 ├── Cancelled            the caller gave up
 └── EngineStopped        the engine was closed, or ended by a fault
 """
@@ -23,6 +24,13 @@ class PromptTooLong(MiniCPMError):
 
 class OutOfDeviceMemory(MiniCPMError):
     """The device has too little memory for one window."""
+
+
+class NumbersOverflowed(MiniCPMError):
+    """Scores are infinite or not numbers: most likely float16 is too narrow for the weights."""
+
+    def __init__(self) -> None:
+        super().__init__("the network's numbers overflowed: use bfloat16, or check the weights")
 
 
 class Cancelled(MiniCPMError):

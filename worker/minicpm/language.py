@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from worker.minicpm.cache import KVCache
 from worker.minicpm.config import LanguageConfig
+from worker.minicpm.rotary import rotate
 
 
 class RMSNorm(nn.Module):
@@ -19,21 +20,6 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
-
-
-def rotary_table(config: LanguageConfig, positions: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of every position. Each (positions, head_dim) float32, CPU."""
-    steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
-    angles = torch.arange(positions, dtype=torch.float32)[:, None] / config.rope_theta**steps
-    angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (i, i + D/2) of x (…, D) by its position's angle, in float32."""
-    first, second = x.chunk(2, dim=-1)
-    turned = torch.cat([-second, first], dim=-1)
-    return (x * cos + turned * sin).to(x.dtype)
 
 
 class Attention(nn.Module):
@@ -125,27 +111,20 @@ class LanguageModel(nn.Module):
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
-        self.config = config
         self.model = Decoder(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.cos = self.sin = torch.empty(0)
-
-    def prepare(self, positions: int, device: torch.device) -> None:
-        """Make the rotary table for prompts of up to `positions` tokens."""
-        cos, sin = rotary_table(self.config, positions)
-        self.cos, self.sin = cos.to(device), sin.to(device)
 
     def embed(self, ids: Tensor) -> Tensor:
         """(…) ids → (…, hidden), on the network's device, wherever the table is."""
         table = self.model.embed_tokens.weight
-        return F.embedding(ids.to(table.device), table).to(self.cos.device)
+        return F.embedding(ids.to(table.device), table).to(self.model.norm.weight.device)
 
     def prefill(self, x: Tensor, lengths: Tensor, cache: KVCache, slots: Tensor) -> Tensor:
         """Read prompts (B, L, hidden), padded on the right to L; return (B, V) of their ends.
 
         Causal attention never looks to the right, so padding needs no mask.
         """
-        cos, sin = (table[: x.shape[1], None] for table in (self.cos, self.sin))  # (L, 1, D)
+        cos, sin = (table[: x.shape[1], None] for table in (cache.cos, cache.sin))  # (L, 1, D)
         for layer in self._layers():
             x = layer.prefill(x, cos, sin, cache, slots)
         last = x[torch.arange(len(x), device=x.device), lengths - 1]  # (B, hidden)
@@ -156,7 +135,7 @@ class LanguageModel(nn.Module):
 
         `x` is (B, hidden), `lengths` (B,) what each slot holds before; all are under `span`.
         """
-        cos, sin = (table[lengths][:, None] for table in (self.cos, self.sin))  # (B, 1, D)
+        cos, sin = (table[lengths][:, None] for table in (cache.cos, cache.sin))  # (B, 1, D)
         seen = torch.arange(span, device=x.device) <= lengths[:, None]
         for layer in self._layers():
             x = layer.decode_step(x, cos, sin, cache, lengths, seen[:, None, None])

@@ -42,7 +42,6 @@ class Network(nn.Module):
 
     def new_cache(self, slots: int, room: int) -> KVCache:
         """Make room for `slots` windows of up to `room` tokens, prompt and answer together."""
-        self.llm.prepare(room, self.device)
         return KVCache(self.config.language, slots, room, self.device, self.dtype)
 
     def look(self, views: Sequence[View]) -> Tensor:
