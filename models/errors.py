@@ -15,6 +15,7 @@
         ├── NotFound        not-found
         ├── Conflict        conflict        the job is in a state that doesn't allow it
         └── StoreBusy       unavailable     the store or the disk can't take it now; nothing is lost
+            └── DiskFull    disk-full
 
 `str(error)` is a whole sentence: what happened, why, and what to do. It may quote hostile text
 (file names), so whoever shows it escapes it.
@@ -83,6 +84,10 @@ class Conflict(RequestRefused):
 
 class StoreBusy(RequestRefused):
     kind = "unavailable"
+
+
+class DiskFull(StoreBusy):
+    kind = "disk-full"
 
 
 FAILURES: dict[str, type[AppError]] = {

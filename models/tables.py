@@ -1,7 +1,7 @@
 """The tables. Times of day are whole milliseconds since 1970, UTC; times of a video are ticks or milliseconds.
 
-    Video 1 ── n Job 1 ── n Chunk
-                       1 ── n Segment
+Video 1 ── n Job 1 ── n Chunk
+                   1 ── n Segment
 """
 
 import secrets
@@ -115,6 +115,8 @@ class Job(Table):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     started_ms: Mapped[int | None] = mapped_column(BigInteger)
     finished_ms: Mapped[int | None] = mapped_column(BigInteger)
+    running_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # of the stretch under way
+    ran_ms: Mapped[int] = mapped_column(BigInteger, default=0)  # in the stretches before it
     failure_kind: Mapped[str | None] = mapped_column(String(16))
     failure_text: Mapped[str | None] = mapped_column(Text)
     failure_window: Mapped[int | None] = mapped_column(Integer)

@@ -1,6 +1,5 @@
 """Videos: what the probe found in a file, and the rows that hold it."""
 
-import time
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any, Self
@@ -8,6 +7,8 @@ from typing import Any, Self
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
+from models.clock import now_ms
+from models.errors import NotFound
 from models.tables import Job, Video
 
 
@@ -42,9 +43,23 @@ def seconds(video: Video | VideoFacts, pts: int) -> Fraction:
     return (pts - video.origin_pts) * Fraction(video.time_base)
 
 
+def facts_of(video: Video) -> VideoFacts:
+    """Return what the probe found when the video was stored."""
+    return VideoFacts.from_json(
+        {field.name: getattr(video, field.name) for field in fields(VideoFacts)}
+    )
+
+
 def find_video(session: Session, sha256: str) -> Video | None:
     """Return the stored video with this content, if there is one."""
     return session.scalar(select(Video).where(Video.sha256 == sha256))
+
+
+def get_video(session: Session, video_id: str) -> Video:
+    video = session.get(Video, video_id)
+    if video is None:
+        raise NotFound(f"There is no video {video_id[:40]!r}; it may have been deleted.")
+    return video
 
 
 def add_video(
@@ -55,7 +70,7 @@ def add_video(
         id=video_id,
         sha256=sha256,
         size_bytes=size_bytes,
-        created_ms=int(time.time() * 1000),
+        created_ms=now_ms(),
         **asdict(facts),
     )
     session.add(video)

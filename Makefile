@@ -1,0 +1,69 @@
+# What a person types. `make` alone says what there is.
+
+PYTHON ?=
+BIN = .venv/bin
+EXTRAS = $(if $(DATABASE_URL),postgres)
+
+# The first Python of a version that works; its path is put into $$python.
+find_python = \
+	for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+			>/dev/null 2>&1 && break; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Reelnotes needs Python 3.11, 3.12 or 3.13, and finds none on PATH" \
+			"(python3 is: $$(python3 --version 2>&1 || true))." \
+			"Install one, or name it: make PYTHON=/path/to/python3.12 $@" >&2; \
+		exit 1; \
+	fi
+install = $(find_python); "$$python" install.py
+
+UV_FLAGS ?=
+
+.PHONY: help run demo test bench format lock clean
+
+help:
+	@echo "make run     install what is needed, then serve the page on http://127.0.0.1:8000"
+	@echo "make demo    comment the sample clip in a throwaway folder and print its subtitles"
+	@echo "make test    formatting, lint, types and every test, as CI does"
+	@echo "make bench   measure the builtin commentator and sampling here (CLIPS="a.mp4 b.mp4")"
+	@echo "make format  put the code into shape"
+	@echo "make lock    resolve the dependencies anew into requirements*.txt"
+	@echo "make clean   remove .venv and caches; the data stay"
+
+run:
+	@$(install) $(EXTRAS) && exec $(BIN)/reelnotes serve
+
+demo:
+	@$(install) && exec $(BIN)/reelnotes demo
+
+test:
+	@$(install) postgres dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench:
+	@$(install) dev && exec $(BIN)/python -m bench $(CLIPS)
+
+format:
+	@$(install) dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# One version of each package for every Python, so that what is tested on one holds for all.
+# Versions that still fit stay: `make lock UV_FLAGS=--upgrade` takes the newest.
+lock:
+	@$(find_python); tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	"$$python" -m venv "$$tools" && "$$tools/bin/pip" install --quiet uv && \
+	compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+		--custom-compile-command 'make lock' $(UV_FLAGS) pyproject.toml" && \
+	eval "$$compile --output-file requirements.txt" && \
+	eval "$$compile --constraint requirements.txt --extra postgres --output-file requirements-postgres.txt" && \
+	eval "$$compile --constraint requirements.txt --extra postgres --extra dev --output-file requirements-dev.txt"
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache tests/artefacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,77 @@
+"""The messages between web and workers. A message is only a hint that rows hold work.
+
+It may be lost, doubled or late: the store decides what is done, and the sweep sends what is missing.
+"""
+
+import logging
+from urllib.parse import parse_qs, urlsplit
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from models.jobs import Hints
+
+ADVANCE = "advance"
+SWEEP = "sweep"
+REMOVE_ORPHANS = "remove-orphans"
+SWEEP_QUEUE = "sweep"
+
+BROKER_AWAY = (OperationalError, RedisError, OSError)
+"""What a broker that can't be reached raises."""
+
+log = logging.getLogger(__name__)
+
+
+def queue_of(commentator: str) -> str:
+    """Return the queue that the workers of a commentator listen to."""
+    return f"comment.{commentator}"
+
+
+def connect(redis_url: str) -> Celery:
+    """Return Celery's client for the broker; nothing is sent or opened yet."""
+    app = Celery("reelnotes", broker=_celery_url(redis_url), set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"socket_connect_timeout": 2, "visibility_timeout": 12 * 3600},
+        task_publish_retry=False,
+        task_create_missing_queues=True,
+        worker_send_task_events=False,
+    )
+    return app
+
+
+def send_hints(app: Celery, hints: Hints) -> None:
+    """Tell workers of a job's free chunks. A broker that is down costs time, not work: the sweep tells later."""
+    try:
+        with app.connection_for_write() as connection, connection.channel() as channel:
+            producer = app.amqp.Producer(channel)
+            for _ in range(hints.count):
+                app.send_task(
+                    ADVANCE,
+                    args=(hints.job_id, hints.epoch),
+                    queue=queue_of(hints.commentator),
+                    producer=producer,
+                )
+    except BROKER_AWAY as error:
+        log.warning("hints not sent, the sweep will job_id=%s reason=%s", hints.job_id, error)
+
+
+def waiting_hints(app: Celery, commentator: str) -> int:
+    """Count the messages that wait in a commentator's queue. Raises BROKER_AWAY."""
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        return int(channel.queue_declare(queue_of(commentator)).message_count)
+
+
+def _celery_url(redis_url: str) -> str:
+    """Spell redis-py's unix:///path?db=0 as Celery wants it."""
+    address = urlsplit(redis_url)
+    if address.scheme != "unix":
+        return redis_url
+    db = parse_qs(address.query).get("db", ["0"])[0]
+    return f"redis+socket://{address.path}?virtual_host={db}"

@@ -1,0 +1,77 @@
+"""Finds a Postgres for the tests: a server that answers, or one started from binaries on this machine."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+_SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432")
+
+
+@contextmanager
+def postgres_server() -> Iterator[str | None]:
+    """Yield the URL of a server on which databases may be made, or None where there is none."""
+    if _answers(_SERVER):
+        yield _SERVER
+    elif binaries := _binaries():
+        with _own_server(binaries) as url:
+            yield url
+    else:
+        yield None
+
+
+@contextmanager
+def fresh_database(server: str) -> Iterator[str]:
+    """Yield the URL of a new, empty database; drop it afterwards."""
+    name = f"reelnotes_test_{uuid4().hex[:12]}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield f"{server}/{name}"
+    finally:
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _answers(server: str) -> bool:
+    try:
+        psycopg.connect(f"{server}/postgres", connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _binaries() -> Path | None:
+    """Return the folder of initdb and pg_ctl: on PATH, or where Debian keeps them."""
+    if found := shutil.which("initdb"):
+        return Path(found).parent
+    return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+
+
+@contextmanager
+def _own_server(binaries: Path) -> Iterator[str]:
+    user = "nobody" if os.geteuid() == 0 else None  # Postgres refuses to run as root
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        if user:
+            shutil.chown(folder, user)
+        data = f"{folder}/data"
+        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+        _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust"], user)
+        _run(
+            [binaries / "pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{folder}/log", "start"],
+            user,
+        )
+        try:
+            yield f"postgresql://postgres@{folder.replace('/', '%2F')}"
+        finally:
+            _run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], user)
+
+
+def _run(command: list[str | Path], user: str | None) -> None:
+    subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL)

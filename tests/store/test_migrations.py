@@ -1,0 +1,39 @@
+"""The schema goes up and down, keeps rows, and is what the tables say."""
+
+from threading import Thread
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from migrations import downgrade, is_current, upgrade
+from models.store import Store
+from models.tables import Table
+
+
+def test_migrations_build_what_the_tables_say(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Table.metadata) == []
+
+
+def test_every_step_goes_down_and_up_again(store: Store) -> None:
+    downgrade(store, "base")
+    assert set(inspect(store.engine).get_table_names()) == {"alembic_version"}
+    assert not is_current(store)
+    upgrade(store)
+    assert is_current(store)
+
+
+def test_two_processes_may_migrate_at_once(database_url: str) -> None:
+    stores = [
+        Store.open(database_url.replace("postgresql://", "postgresql+psycopg://")) for _ in range(2)
+    ]
+    threads = [Thread(target=upgrade, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(map(is_current, stores))
+    for store in stores:
+        store.engine.dispose()

@@ -1,0 +1,117 @@
+"""The sweep brings lost work back, on a real store and a real broker, and doesn't multiply hints."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from models import chunks, hints, jobs
+from models.media import Media
+from models.store import Store
+from models.tables import Job, JobState, new_id
+from tests.store.rows import claim, make_job
+from worker.sweep import Sweep
+
+
+def a_sweep(store: Store, broker_url: str, folder: Path) -> Sweep:
+    return Sweep(store, hints.connect(broker_url), Media(folder / "media"), job_parallelism=64)
+
+
+def idle_job(store: Store, idle_ms: int = 20_000) -> Job:
+    with store.write() as session:
+        job = make_job(session)
+        job.hinted_ms -= idle_ms
+    return job
+
+
+def test_a_job_whose_hints_are_lost_gets_new_ones_once(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    job = idle_job(store)
+    for _ in range(3):
+        sweep.lost_work()
+    assert hints.waiting_hints(sweep.broker, "builtin") == 3  # one for each chunk
+    with store.read() as session:
+        assert jobs.get_job(session, job.id).hint_epoch == job.hint_epoch + 1
+
+
+def test_jobs_that_merely_wait_in_a_long_queue_get_no_more(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    waiting = [idle_job(store) for _ in range(2)]
+    for job in waiting:
+        hints.send_hints(sweep.broker, jobs.Hints(job.id, "builtin", job.hint_epoch, 1))
+    sweep.lost_work()
+    assert hints.waiting_hints(sweep.broker, "builtin") == 2
+
+
+def test_a_job_forgotten_behind_a_long_queue_is_remembered(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    idle_job(store, idle_ms=700_000)
+    hints.send_hints(sweep.broker, jobs.Hints("another", "builtin", 0, 10))
+    sweep.lost_work()
+    assert hints.waiting_hints(sweep.broker, "builtin") == 13
+
+
+def test_each_expired_lease_sends_one_hint_of_the_same_epoch(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    with store.write() as session:
+        job = make_job(session)
+        for _ in range(2):
+            assert claim(session, job, lease_ms=-1)
+    sweep.lost_work()
+    assert hints.waiting_hints(sweep.broker, "builtin") == 2
+    with store.write() as session:
+        assert chunks.claim_chunk(session, job.id, job.hint_epoch, new_id(), 1000) is not None
+
+
+def test_two_sweeps_at_once_free_a_lease_once(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    first, second = (a_sweep(store, broker_url, tmp_path) for _ in range(2))
+    with store.write() as session:
+        job = make_job(session)
+        assert claim(session, job, lease_ms=-1)
+    first.lost_work()
+    second.lost_work()
+    assert hints.waiting_hints(first.broker, "builtin") == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_broker_that_is_down_fails_neither_web_nor_sweep(store: Store, tmp_path: Path) -> None:
+    sweep = a_sweep(store, "redis://127.0.0.1:1/0", tmp_path)
+    idle_job(store)
+    sweep.lost_work()
+
+
+def test_files_that_no_row_knows_go_and_all_others_stay(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    with store.write() as session:
+        job = make_job(session)
+        assert job.state == JobState.QUEUED
+    kept = [sweep.media.video(job.video_id), sweep.media.still(job.id, 0)]
+    orphans = [
+        sweep.media.video("gone"),
+        sweep.media.still("gone", 0),
+        sweep.media.root / "incoming" / "x",
+    ]
+    arriving = sweep.media.root / "incoming" / "new"
+    for path in (*kept, *orphans, arriving):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"bytes")
+    long_ago = time.time() - 48 * 3600
+    for path in (*kept, *orphans):
+        os.utime(path, (long_ago, long_ago))
+        os.utime(path.parent, (long_ago, long_ago))
+    sweep.orphans()
+    assert all(path.exists() for path in (*kept, arriving))
+    assert not any(path.exists() for path in orphans)

@@ -1,0 +1,92 @@
+// What can be done to a job: its buttons, the question before deleting, and what went wrong.
+
+import { act, deleteJob, setPriority } from "./api.js";
+
+const VERBS = {
+  queued: ["pause", "cancel"],
+  running: ["pause", "cancel"],
+  paused: ["resume", "cancel"],
+  done: [],
+  failed: ["retry"],
+  cancelled: ["retry"],
+};
+const LABELS = { pause: "Pause", resume: "Resume", cancel: "Cancel", retry: "Retry" };
+const OPEN = ["queued", "running", "paused"];
+
+/** Fill `place` with the buttons that a job's state allows; it is left alone while nothing changes. */
+export function showActions(place, job, { changed, deleted }) {
+  const look = `${job.state} ${job.priority}`;
+  if (place.dataset.look === look) return;
+  place.dataset.look = look;
+  const focused = place.contains(document.activeElement);
+  place.replaceChildren(
+    ...VERBS[job.state].map((verb) => button(LABELS[verb], job, async () => changed(await act(job.id, verb)))),
+    ...(OPEN.includes(job.state) ? [prioritySelect(job, changed)] : []),
+    button("Delete", job, async () => {
+      if (await confirmDelete(job)) deleted(await deleteJob(job.id));
+    }),
+  );
+  if (focused) place.querySelector("button").focus();
+}
+
+function button(label, job, work) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = label === "Retry" ? "small primary" : "small";
+  made.textContent = label;
+  made.ariaLabel = `${label} ${job.filename}`;
+  made.addEventListener("click", async () => {
+    made.disabled = true;
+    await attempt(work);
+    made.disabled = false;
+  });
+  return made;
+}
+
+function prioritySelect(job, changed) {
+  const label = document.createElement("label");
+  label.className = "priority";
+  const select = document.createElement("select");
+  for (let value = 10; value >= -10; value -= 1) {
+    select.add(new Option(value > 0 ? `+${value}` : String(value), value, false, value === job.priority));
+  }
+  select.addEventListener("change", () =>
+    attempt(async () => changed(await setPriority(job.id, Number(select.value)))));
+  label.append("Priority ", select);
+  return label;
+}
+
+/** Do what was asked for; tell in a sentence if it can't be done. */
+async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+let silence;
+
+export function tell(sentence) {
+  const toast = document.getElementById("toast");
+  toast.textContent = sentence;
+  toast.hidden = false;
+  clearTimeout(silence);
+  silence = setTimeout(() => { toast.hidden = true; }, 8000);
+}
+
+function confirmDelete(job) {
+  const dialog = document.getElementById("confirm-delete");
+  dialog.querySelector("bdi").textContent = job.filename;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "delete"), { once: true });
+  });
+}
+
+/** Show a job's state as a chip. */
+export function showState(chip, state) {
+  chip.textContent = state;
+  chip.className = `chip ${state}`;
+}

@@ -1,0 +1,52 @@
+"""What a process may use while it reads a file that nobody vouches for."""
+
+import resource
+import signal
+
+PICTURE_BUFFERS = 40  # decoded pictures that a codec may hold at once, all threads together
+BYTES_PER_PIXEL = 4
+GROUND_BYTES = 1 << 30  # address space beside pictures: libraries' arenas, stacks, the packet table
+LARGEST_PICTURE = 64 << 20  # pixels
+
+
+def confine(cpu_seconds: int | None) -> None:
+    """Limit this process before it opens anything: memory, time, no new files, no core dump.
+
+    A terminal's Ctrl-C is left to the parent, which ends this process in its own order.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit(resource.RLIMIT_CORE, 0, 0)
+    _limit(resource.RLIMIT_FSIZE, 0, 0)
+    _limit(resource.RLIMIT_NOFILE, 32, 32)
+    if cpu_seconds is not None:
+        _limit(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 5)
+    most = _address_space() + GROUND_BYTES + _picture_bytes(LARGEST_PICTURE)
+    _limit(resource.RLIMIT_AS, most, most)
+    allow_pixels(1920 * 1080)
+
+
+def allow_pixels(pixels: int) -> None:
+    """Set the memory limit of a confined process to what pictures of this size need."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if most == resource.RLIM_INFINITY:
+        return
+    wanted = _address_space() + GROUND_BYTES + _picture_bytes(pixels)
+    _limit(resource.RLIMIT_AS, min(wanted, most), most)
+
+
+def _picture_bytes(pixels: int) -> int:
+    return pixels * BYTES_PER_PIXEL * PICTURE_BUFFERS
+
+
+def _address_space() -> int:
+    """Return the bytes of address space in use. Threads' stacks make it differ between machines."""
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()
+
+
+def _limit(which: int, soft: int, hard: int) -> None:
+    """Lower a limit; one that is lower already stays."""
+    ceiling = resource.getrlimit(which)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(which, (soft, hard))
