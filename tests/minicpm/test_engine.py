@@ -83,6 +83,11 @@ def test_a_reply_tells_what_it_took(engine: Engine, picture: Paint) -> None:
     assert reply.vision_ms > 0
 
 
+def test_the_engine_says_which_size_it_wants(engine: Engine) -> None:
+    assert engine.view_size(1920, 1080) == (602, 336)
+    assert engine.view_size(1920, 1080, max_slices=9) == (4 * 420, 2 * 476)
+
+
 def test_a_note_says_which_frames_are_missing(engine: Engine, picture: Paint) -> None:
     reply = engine.comment(ask(*(picture(i) for i in range(9)), "What?"))
     assert reply.notes == ("2 of 9 pictures were left out to fit 500 tokens",)

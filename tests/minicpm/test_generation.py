@@ -11,6 +11,7 @@ import torch
 
 from worker.minicpm import Message, PromptStyle, PromptTooLong, Sampling
 from worker.minicpm.batch import Batch, generate, passes, round_span
+from worker.minicpm.cache import cache_bytes
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import Picture
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
@@ -34,6 +35,12 @@ def windows(encoder: PromptEncoder, picture: Paint) -> list[EncodedPrompt]:
         encoder.encode([Message("user", (*some, "What is new? " * count))], style, 2000)
         for count, some in enumerate(frames, start=1)
     ]
+
+
+def test_the_memory_of_a_cache_is_known_beforehand(network: Network) -> None:
+    cache = network.new_cache(3, 50)
+    size = cache_bytes(network.config.language, 3, 50, torch.float32)
+    assert cache.keys.nbytes + cache.values.nbytes == size
 
 
 def test_cached_and_uncached_scores_agree(network: Network) -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from worker.minicpm import CheckpointError, load
+from worker.minicpm import CheckpointError, choose_dtype, load
 from worker.minicpm.awq import AwqLinear
 from worker.minicpm.config import read_config
 from worker.minicpm.network import Network
@@ -307,6 +307,10 @@ def test_another_network_is_refused(
 ) -> None:
     with pytest.raises(CheckpointError, match=sentence):
         read_config(checkpoint(**config))
+
+
+def test_a_cpu_computes_in_float32(fixtures: Path) -> None:
+    assert choose_dtype(read_config(fixtures / "awq"), CPU) == torch.float32
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

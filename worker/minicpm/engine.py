@@ -183,6 +183,8 @@ class Engine:
     def _run(self) -> None:
         """Admit, step, tell; until closed. Any fault ends the engine and is told to all."""
         try:
+            if self.network.device.type == "cuda":
+                torch.cuda.set_device(self.network.device)  # Triton launches on the thread's own
             while self._wait_for_work():
                 self._admit(self._take_waiting())
                 self._step()
