@@ -30,10 +30,12 @@ from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.weights import load_network
 
 CHECKPOINTS = ("bf16", "awq")
-LIMITS = {  # largest absolute difference; in half precision twice what the published code moves
+# The largest absolute difference; in half precision as far as the published code itself moves. In
+# float16 that is recorded for awq/ only: bf16/ shows more views, by the same factor as in bfloat16.
+LIMITS = {
     torch.float32: {"patches": 0.0, "vision": 2e-5, "logits": 1e-4, "step logits": 1e-4},
-    torch.bfloat16: {"patches": 0.0, "vision": 0.06, "logits": 0.54, "step logits": 0.54},
-    torch.float16: {"patches": 0.0, "vision": 0.006, "logits": 0.06, "step logits": 0.06},
+    torch.bfloat16: {"patches": 0.0, "vision": 0.0258, "logits": 0.27, "step logits": 0.27},
+    torch.float16: {"patches": 0.0, "vision": 0.0042, "logits": 0.03, "step logits": 0.03},
 }
 EXACT_IN_FLOAT32 = ("greedy ids", "text")
 
@@ -284,7 +286,7 @@ def report(checkpoint: str, findings: Findings, dtype: torch.dtype) -> Iterator[
         limit = LIMITS[dtype][quantity]
         verdict = "TOO FAR" if quantity in failures else "ok"
         count = findings.compared[quantity]
-        yield f"{checkpoint:5} {quantity:18} {apart:9.2e} of {limit:7.0e}  {count:4} compared  {verdict}"
+        yield f"{checkpoint:5} {quantity:18} {apart:9.2e} of {limit:8.1e}  {count:4} compared  {verdict}"
     for quantity, cases in findings.unequal.items():
         count = findings.compared[quantity]
         verdict = "UNEQUAL: " + ", ".join(cases) if cases else "equal"
