@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "submission": {"client"},
     "cli": {"client", "migrations", "models", "serve", "settings", "submission", "worker"},
     "install": set(),
-    "bench": {"models", "settings", "web", "worker"},
+    "bench": {"models", "settings", "web", "worker", "worker.minicpm"},
 }
 """What each part may import of ours, beside itself."""
 

@@ -1,0 +1,263 @@
+"""Many threads, one network."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the native runtime needs PyTorch")
+
+import torch
+from torch import Tensor, nn
+
+from worker.minicpm import (
+    Cancelled,
+    Engine,
+    EngineStopped,
+    Message,
+    NumbersOverflowed,
+    OutOfDeviceMemory,
+    PromptTooLong,
+    Request,
+    Sampling,
+    sentence_loss,
+)
+from worker.minicpm.config import read_config
+from worker.minicpm.network import Network
+from worker.minicpm.preprocess import Picture, View
+from worker.minicpm.prompt import EncodedPrompt
+from worker.minicpm.text import TextStream
+from worker.minicpm.tokenizer import TextTokenizer
+from worker.minicpm.weights import load_network
+
+Paint = Callable[..., Picture]
+
+
+@pytest.fixture
+def engine(network: Network, tokenizer: TextTokenizer) -> Iterator[Engine]:
+    with Engine(network, tokenizer, slots=3, room=512) as engine:
+        yield engine
+
+
+def ask(*parts: str | Picture, tokens: int = 12, seed: int = 1, stop: bool = True) -> Request:
+    rule = Sampling(max_new_tokens=tokens, min_new_tokens=0 if stop else tokens, temperature=0.8,
+                    top_k=50, repetition_penalty=1.1, seed=seed)  # fmt: skip
+    return Request([Message("user", parts)], rule)
+
+
+def test_many_threads_get_what_each_gets_alone(
+    network: Network, tokenizer: TextTokenizer, picture: Paint
+) -> None:
+    """Ten windows of different lengths over three slots."""
+    requests = [
+        ask(*(picture(i) for i in range(1 + n % 3)), "What now?" * n, tokens=3 + n, seed=n)
+        for n in range(10)
+    ]
+    with Engine(network, tokenizer, slots=1, room=512) as engine:
+        alone = [engine.comment(request) for request in requests]
+    with (
+        Engine(network, tokenizer, slots=3, room=512) as engine,
+        ThreadPoolExecutor(10) as pool,
+    ):
+        together = list(pool.map(engine.comment, requests))
+    assert [reply.text for reply in together] == [reply.text for reply in alone]
+    assert [reply.tokens_out for reply in together] == [reply.tokens_out for reply in alone]
+    assert any(reply.text for reply in together)
+
+
+def test_pieces_make_up_the_text(engine: Engine, picture: Paint) -> None:
+    pieces: list[str] = []
+    reply = engine.comment(ask(picture(1), "What?", tokens=60, stop=False), pieces.append)
+    assert len(pieces) > 5
+    assert "".join(pieces) == reply.text.rstrip("�")
+
+
+def test_a_reply_tells_what_it_took(engine: Engine, picture: Paint) -> None:
+    reply = engine.comment(ask(picture(1), "What?", tokens=5, stop=False))
+    assert (reply.stopped_by, reply.tokens_out) == ("length", 5)
+    assert reply.tokens_in > 64
+    times = (reply.waiting_ms, reply.vision_ms, reply.prefill_ms, reply.generate_ms)
+    assert all(time >= 0 for time in times)
+    assert reply.vision_ms > 0
+
+
+def test_the_engine_says_which_size_it_wants(engine: Engine) -> None:
+    assert engine.view_size(1920, 1080) == (602, 336)
+    assert engine.view_size(1920, 1080, max_slices=9) == (4 * 420, 2 * 476)
+
+
+def test_a_note_says_which_frames_are_missing(engine: Engine, picture: Paint) -> None:
+    reply = engine.comment(ask(*(picture(i) for i in range(9)), "What?"))
+    assert reply.notes == ("2 of 9 pictures were left out to fit 500 tokens",)
+
+
+def test_a_prompt_without_room_is_refused(engine: Engine) -> None:
+    with pytest.raises(PromptTooLong, match="with text alone has"):
+        engine.comment(ask("word " * 600))
+    with pytest.raises(PromptTooLong, match="leaves no room"):
+        engine.comment(ask("word", tokens=512))
+
+
+def test_a_running_answer_is_cancelled(engine: Engine) -> None:
+    stop = threading.Event()
+    with pytest.raises(Cancelled, match="while it was answered"):
+        engine.comment(ask("Go", tokens=400, stop=False), lambda _: stop.set(), stop)
+    assert engine.comment(ask("Next")).tokens_out > 0
+
+
+def test_a_waiting_request_is_cancelled(engine: Engine) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled, match="while it waited"):
+        engine.comment(ask("Go"), cancelled=stop)
+
+
+def test_a_listener_that_fails_ends_its_own_answer_only(engine: Engine) -> None:
+    def fail(_: str) -> None:
+        raise ConnectionError("the page is gone")
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(engine.comment, ask("Other", tokens=40, stop=False))
+        with pytest.raises(ConnectionError, match="the page is gone"):
+            engine.comment(ask("Go", tokens=400, stop=False), fail)
+        assert other.result().tokens_out == 40
+
+
+def test_a_time_limit_returns_what_is_there(engine: Engine) -> None:
+    request = ask("Go", tokens=400, stop=False)
+    limited = Request(request.messages, request.sampling, time_limit_s=0.0)
+    reply = engine.comment(limited)
+    assert reply.stopped_by == "time"
+    assert 0 < reply.tokens_out < 400
+
+
+def test_closing_ends_requests_on_their_way(network: Network, tokenizer: TextTokenizer) -> None:
+    engine = Engine(network, tokenizer, slots=1, room=512)
+    started = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(
+            engine.comment, ask("Go", tokens=480, stop=False), lambda _: started.set()
+        )
+        assert started.wait(20)
+        waiting = pool.submit(engine.comment, ask("Wait"))
+        engine.close()
+        for request in (running, waiting):
+            with pytest.raises(EngineStopped):
+                request.result()
+    with pytest.raises(EngineStopped, match="the engine has ended"):
+        engine.comment(ask("Late"))
+
+
+def test_one_event_may_cancel_many_and_is_never_set_here(engine: Engine) -> None:
+    def fail(_: str) -> None:
+        raise ConnectionError
+
+    shared = threading.Event()
+    with pytest.raises(ConnectionError):
+        engine.comment(ask("Go", tokens=400, stop=False), fail, shared)
+    assert not shared.is_set()
+
+
+def test_an_overflow_ends_its_own_answer_only(fixtures: Path, tokenizer: TextTokenizer) -> None:
+    path = fixtures / "bf16"
+    network = load_network(path, read_config(path), torch.device("cpu"), torch.float32)
+    (poison,) = tokenizer.encode("Z")
+    network.llm.model.embed_tokens.weight[poison] = torch.inf
+    with Engine(network, tokenizer, slots=2, room=512) as engine, ThreadPoolExecutor(1) as pool:
+        other = pool.submit(engine.comment, ask("Other", tokens=20, stop=False))
+        with pytest.raises(NumbersOverflowed, match="use bfloat16"):
+            engine.comment(ask("Z", tokens=20, stop=False))
+        assert other.result().tokens_out == 20
+
+
+def test_the_loss_of_a_sentence_is_that_of_its_tokens(
+    network: Network, tokenizer: TextTokenizer
+) -> None:
+    """Against one prefill per prefix."""
+    ids = [tokenizer.token("<|endoftext|>"), *tokenizer.encode("in the pan")]
+    loss = 0.0
+    with torch.inference_mode():
+        for count in range(1, len(ids)):
+            prompt = EncodedPrompt(tuple(ids[:count]), ())
+            cache = network.new_cache(1, count)
+            scores = network.prefill([prompt], network.look([]), cache, [0])
+            loss -= float(scores.log_softmax(-1)[0, ids[count]])
+    wanted = pytest.approx(loss / (len(ids) - 1), abs=1e-4)
+    assert sentence_loss(network, tokenizer, "in the pan") == wanted
+
+
+class SmallDevice(Network):
+    """The network on a device that holds the pictures of one window only."""
+
+    most_views = 2
+
+    def look(self, views: Sequence[View]) -> Tensor:
+        if len(views) > self.most_views:
+            raise torch.OutOfMemoryError("too many views")
+        return super().look(views)
+
+
+@pytest.fixture
+def small_device(network: Network) -> Network:
+    with torch.device("meta"):
+        small = SmallDevice(network.config)
+    modules: dict[str, nn.Module] = dict(network.named_children())
+    for name, module in modules.items():
+        setattr(small, name, module)
+    return small
+
+
+def test_a_batch_beyond_the_memory_is_halved(
+    small_device: Network, tokenizer: TextTokenizer, picture: Paint
+) -> None:
+    with (
+        Engine(small_device, tokenizer, slots=4, room=512) as engine,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        requests = [ask(picture(1), picture(2), "What?", seed=n) for n in range(4)]
+        replies = list(pool.map(engine.comment, requests))
+        assert all(reply.tokens_out for reply in replies)
+        with pytest.raises(OutOfDeviceMemory, match="too little memory for 3 views"):
+            engine.comment(ask(picture(1), picture(2), picture(3), "What?"))
+        assert engine.comment(ask(picture(1), "Next")).tokens_out
+
+
+class Faulty(SmallDevice):
+    """A network that breaks at its first picture."""
+
+    def look(self, views: Sequence[View]) -> Tensor:
+        raise ArithmeticError("broken")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_is_told_to_everyone(network: Network, tokenizer: TextTokenizer) -> None:
+    with torch.device("meta"):
+        faulty = Faulty(network.config)
+    for name, module in network.named_children():
+        setattr(faulty, name, module)
+    engine = Engine(faulty, tokenizer, slots=1, room=64)
+    with pytest.raises(EngineStopped) as first:
+        engine.comment(ask("Go"))
+    assert isinstance(first.value.__cause__, ArithmeticError)
+    with pytest.raises(EngineStopped):
+        engine.comment(ask("Again"))
+    engine.close()
+
+
+def test_thoughts_and_special_tokens_are_not_shown(tokenizer: TextTokenizer) -> None:
+    stream = TextStream(tokenizer)
+    ids = [
+        tokenizer.token("<think>"), *tokenizer.encode("\nhm\n"), tokenizer.token("</think>"),
+        *tokenizer.encode("\n\nA dog!"), tokenizer.token("<|im_end|>"),
+    ]  # fmt: skip
+    assert "".join(stream.push(number) for number in ids) == "A dog!"
+    assert stream.text() == "A dog!"
+
+
+def test_half_a_character_waits_for_the_rest(tokenizer: TextTokenizer) -> None:
+    stream = TextStream(tokenizer)
+    pieces = [stream.push(number) for number in tokenizer.encode("a 👍 b")]
+    assert "".join(pieces) == "a 👍 b"
+    assert not any("�" in piece for piece in pieces)

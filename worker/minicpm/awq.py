@@ -1,0 +1,103 @@
+"""AWQ "gemm" weights: 4-bit numbers, packed eight to an int32 along the outputs.
+
+The weight of input k and output n is (q - z) · s, q from `qweight`, z and s those of the group of
+128 inputs that k is in. Logical column 8c + j sits in word c at bit BITS[j]. Knows no checkpoint.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+BITS = (0, 16, 4, 20, 8, 24, 12, 28)
+PACK = 8  # numbers in an int32
+GROUP = 128  # inputs that share a scale and a zero point
+
+Matmul = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(x (M, K), qweight (K, N/8), qzeros (K/128, N/8), scales (K/128, N)) → (M, N) in x's dtype."""
+
+
+def unpack(packed: Tensor) -> Tensor:
+    """(R, N/8) int32 → (R, N) int32 in 0…15."""
+    bits = torch.tensor(BITS, dtype=torch.int32, device=packed.device)
+    return ((packed.unsqueeze(-1) >> bits) & 15).flatten(-2)
+
+
+def pack(numbers: Tensor) -> Tensor:
+    """(R, N) whole numbers in 0…15 → (R, N/8) int32."""
+    bits = torch.tensor(BITS, dtype=torch.int64, device=numbers.device)
+    words = (numbers.to(torch.int64).unflatten(-1, (-1, PACK)) << bits).sum(-1)
+    return torch.where(words >= 2**31, words - 2**32, words).to(torch.int32)
+
+
+def dequantise(qweight: Tensor, qzeros: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the weight (K, N), computed in float32 at least and then rounded to `dtype`."""
+    exact = torch.promote_types(dtype, torch.float32)
+    numbers = unpack(qweight).unflatten(0, (scales.shape[0], -1))  # (G, K/G, N)
+    centred = (numbers - unpack(qzeros).unsqueeze(1)).to(exact)
+    return (centred * scales.to(exact).unsqueeze(1)).flatten(0, 1).to(dtype)
+
+
+def matmul_torch(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
+    """Dequantise, then multiply: right everywhere, fast nowhere."""
+    return x @ dequantise(qweight, qzeros, scales, x.dtype)
+
+
+def matmul_autoawq(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
+    """The kernels of the autoawq package, on a GPU: float16 inside, whatever x is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it says on import that it is archived
+        from awq.modules.linear.gemm import WQLinearMMFunction
+    batch = x.half()[None]  # it takes the first two lengths for the number of rows
+    outputs = scales.shape[1]
+    y = WQLinearMMFunction.apply(batch, qweight, qzeros, scales, 4, GROUP, None, outputs)
+    return cast(Tensor, y).to(x.dtype).reshape(-1, outputs)
+
+
+def matmul_triton(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
+    from worker.minicpm.awq_triton import matmul
+
+    return matmul(x, qweight, qzeros, scales)
+
+
+KERNELS: dict[str, Matmul] = {
+    "torch": matmul_torch,
+    "triton": matmul_triton,
+    "autoawq": matmul_autoawq,
+}
+
+
+def best_kernel(device: torch.device) -> str:
+    """Name the kernel for the device: ours where Triton and a GPU are, else plain torch.
+
+    autoawq's accumulate in float16, so they are taken only when asked for by name.
+    """
+    if device.type != "cuda":
+        return "torch"
+    try:
+        import triton  # noqa: F401
+    except ImportError:
+        return "torch"
+    return "triton"
+
+
+class AwqLinear(nn.Module):
+    """A Linear whose weight stays packed. (…, K) → (…, N)"""
+
+    def __init__(self, inputs: int, outputs: int, kernel: Matmul = matmul_torch) -> None:
+        super().__init__()
+        self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
+        groups = inputs // GROUP
+        self.register_buffer("qweight", torch.empty(inputs, outputs // PACK, dtype=torch.int32))
+        self.register_buffer("qzeros", torch.empty(groups, outputs // PACK, dtype=torch.int32))
+        self.register_buffer("scales", torch.empty(groups, outputs, dtype=torch.float16))
+        self.qweight: Tensor
+        self.qzeros: Tensor
+        self.scales: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(-1, self.inputs)
+        y = self.kernel(rows, self.qweight, self.qzeros, self.scales)
+        return y.reshape(*x.shape[:-1], self.outputs)

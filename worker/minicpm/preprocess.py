@@ -1,0 +1,119 @@
+"""Pictures → views: the overview of a picture and, if it is large, slices of it. CPU, by PIL.
+
+Sizes are (width, height) in pixels, as PIL has them; grids are (rows, columns) of patches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log, sqrt
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from worker.minicpm.config import PictureConfig
+
+Picture = NDArray[np.uint8]
+"""(height, width, 3): upright, red green blue."""
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the tower looks at once."""
+
+    pixels: Picture  # sides are multiples of the patch size
+    patch_size: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        height, width, _ = self.pixels.shape
+        return height // self.patch_size, width // self.patch_size
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a picture of a given size is shown."""
+
+    overview: Size
+    columns: int  # of slices; 0 if there are none
+    rows: int
+    slice_size: Size  # (0, 0) if there are none
+
+    @property
+    def views(self) -> int:
+        return 1 + self.columns * self.rows
+
+
+def plan_layout(size: Size, max_slices: int, config: PictureConfig) -> Layout:
+    """Decide how a picture is shown with at most `max_slices` slices."""
+    width, height = size
+    split = _best_split(width, height, max_slices, config.resolution)
+    if split is None:
+        return Layout(_fit(width, height, config, enlarge=True), 0, 0, (0, 0))
+    columns, rows = split
+    part = _multiple(width, columns) / columns, _multiple(height, rows) / rows
+    slice_size = _fit(*part, config, enlarge=True)
+    return Layout(_fit(width, height, config, enlarge=False), columns, rows, slice_size)
+
+
+def cut_views(picture: Picture, layout: Layout, config: PictureConfig) -> list[View]:
+    """Resize and cut a picture: its overview, then its slices row by row."""
+    image = Image.fromarray(picture)
+    views = [_view(_resize(image, layout.overview), config)]
+    if layout.columns:
+        width, height = layout.slice_size
+        large = _resize(image, (width * layout.columns, height * layout.rows))
+        for top in range(0, large.height, height):
+            for left in range(0, large.width, width):
+                part = large.crop((left, top, left + width, top + height))
+                views.append(_view(part, config))
+    return views
+
+
+def to_patches(views: Sequence[View], device: torch.device) -> Tensor:
+    """Normalise views of one size to -1 … 1 and cut them. (B, L, 3·P·P) float32
+
+    A patch lists its values by channel, then row, then column.
+    """
+    patch = views[0].patch_size
+    rows, columns = views[0].grid
+    pixels = torch.from_numpy(np.stack([view.pixels for view in views])).to(device)
+    values = (pixels.float() / 255 - 0.5) / 0.5
+    cells = values.reshape(len(views), rows, patch, columns, patch, 3)
+    return cells.permute(0, 1, 3, 5, 2, 4).reshape(len(views), rows * columns, -1)
+
+
+def _best_split(width: int, height: int, max_slices: int, resolution: int) -> Size | None:
+    """Choose (columns, rows) whose slices are nearest to the picture's shape; None: no slices."""
+    wanted = min(ceil(width * height / resolution**2), max_slices)
+    if wanted <= 1:
+        return None
+    counts = [n for n in (wanted - 1, wanted, wanted + 1) if 1 < n <= max_slices]
+    splits = [(c, n // c) for n in counts for c in range(1, n + 1) if n % c == 0]
+    return min(splits, key=lambda s: abs(log(width / height) - log(s[0] / s[1])))
+
+
+def _fit(width: float, height: float, config: PictureConfig, enlarge: bool) -> Size:
+    """Keep the shape, make about resolution² pixels of it, in whole patches."""
+    resolution = config.resolution
+    if enlarge or width * height > resolution**2:
+        shape = width / height
+        height = int(resolution / sqrt(shape))
+        width = int(height * shape)
+    return _multiple(width, config.patch_size), _multiple(height, config.patch_size)
+
+
+def _multiple(length: float, unit: int) -> int:
+    """The nearest multiple, at least one; of two as near the even one, as Python rounds."""
+    return max(round(length / unit) * unit, unit)
+
+
+def _resize(image: Image.Image, size: Size) -> Image.Image:
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _view(image: Image.Image, config: PictureConfig) -> View:
+    return View(np.asarray(image), config.patch_size)

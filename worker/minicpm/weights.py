@@ -1,0 +1,271 @@
+"""A checkpoint folder → the network on its device. The only reader of safetensors.
+
+Every tensor outside the audio and speech parts must fit the network, and the other way round.
+"""
+
+import json
+import logging
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from worker.minicpm.awq import GROUP, KERNELS, PACK, AwqLinear, Matmul, best_kernel
+from worker.minicpm.config import Config
+from worker.minicpm.errors import CheckpointError
+from worker.minicpm.network import Network
+
+log = logging.getLogger(__name__)
+
+SKIPPED = ("apm.", "audio_projection_layer.", "tts.")  # audio and speech
+FUSED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_proj", "v_proj")}
+AWQ_PARTS = ("qweight", "qzeros", "scales")
+VISION_LAYER = re.compile(r"vpm\.encoder\.layers\.(\d+)\.")
+FLOATS = ("F64", "F32", "F16", "BF16")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where a tensor is and what its shard's header says of it."""
+
+    shard: Path
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def load_network(
+    folder: Path,
+    config: Config,
+    device: torch.device,
+    dtype: torch.dtype,
+    kernel: str | None = None,
+    embedding_on_host: bool = False,
+) -> Network:
+    """Build the network of `folder` on `device`, its float tensors cast to `dtype`.
+
+    With `embedding_on_host` the table of token vectors stays in host memory.
+    Raises CheckpointError if anything is missing, left over, truncated or of another shape.
+    """
+    stored = read_index(folder)
+    config = replace(config, vision=replace(config.vision, layers=_vision_layers(config, stored)))
+    with torch.device("meta"):
+        network = Network(config).to(dtype)
+        quantise(network, stored, KERNELS[kernel or best_kernel(device)])
+    wanted = _match(network, stored, config)
+    _materialise(network, device, embedding_on_host)
+    _fill(network, wanted)
+    return network.eval().requires_grad_(False)
+
+
+def read_index(folder: Path) -> dict[str, StoredTensor]:
+    """List the tensors of all shards, each shard's size checked against its header."""
+    shards = _list_shards(folder)
+    stored = {name: tensor for shard in shards for name, tensor in _read_header(shard).items()}
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        _compare_with_index(index, stored)
+    return stored
+
+
+def _list_shards(folder: Path) -> list[Path]:
+    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
+    if index.exists():
+        return [folder / name for name in sorted(set(_weight_map(index).values()))]
+    if single.exists():
+        return [single]
+    raise CheckpointError(f"{folder} holds neither {index.name} nor {single.name}")
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    try:
+        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{index} is not an index of shards: {error!r}") from error
+    if not isinstance(places, dict) or not all(
+        isinstance(name, str) and Path(name).name == name for name in places.values()
+    ):
+        raise CheckpointError(f"{index} names shards outside its folder")
+    return places
+
+
+def _compare_with_index(index: Path, stored: Mapping[str, StoredTensor]) -> None:
+    for name, shard in _weight_map(index).items():
+        if name not in stored or stored[name].shard.name != shard:
+            raise CheckpointError(f"{index.name} says that {shard} holds {name}, and it does not")
+
+
+def _read_header(shard: Path) -> dict[str, StoredTensor]:
+    """Read what a shard says it holds; refuse it if it is shorter or longer than that."""
+    try:
+        size = shard.stat().st_size
+        with shard.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, size)))
+        end = 8 + length + max((e["data_offsets"][1] for e in _entries(header).values()), default=0)
+        stored = {
+            name: StoredTensor(shard, entry["dtype"], tuple(entry["shape"]))
+            for name, entry in _entries(header).items()
+        }
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{shard} is missing; its index names it") from error
+    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{shard} is truncated or no safetensors file: {error}") from error
+    if size != end:
+        raise CheckpointError(f"{shard} has {size} bytes and should have {end}: download it again")
+    return stored
+
+
+def _entries(header: dict[str, Any]) -> dict[str, Any]:
+    return {name: entry for name, entry in header.items() if name != "__metadata__"}
+
+
+def _vision_layers(config: Config, stored: Iterable[str]) -> int:
+    """Count the tower's layers by the tensors; the config may ask to leave out the last one."""
+    found = [int(match[1]) for name in stored if (match := VISION_LAYER.match(name))]
+    if not found:
+        raise CheckpointError("there is no vision tower among the tensors (vpm.encoder.layers)")
+    layers = 1 + max(found)
+    if config.vision.drop_last_layer and layers == config.vision.layers:
+        log.warning("the last vision layer is left out, as the config asks")
+        return layers - 1
+    return layers
+
+
+def quantise(network: Network, stored: Mapping[str, StoredTensor], kernel: Matmul) -> None:
+    """Replace the Linears whose `.qweight` is stored; nothing else decides."""
+    for name, module in list(network.named_modules()):
+        if not isinstance(module, nn.Linear):
+            continue
+        sources = source_names(f"{name}.qweight")
+        present = [source in stored for source in sources]
+        if any(present) != all(present):
+            raise CheckpointError(f"only some of {', '.join(sources)} are there")
+        if all(present):
+            _check_awq([stored[source] for source in sources], module, name, stored)
+            network.set_submodule(name, AwqLinear(module.in_features, module.out_features, kernel))
+
+
+def _check_awq(
+    words: list[StoredTensor], module: nn.Linear, name: str, stored: Mapping[str, StoredTensor]
+) -> None:
+    """Refuse anything but 4 bits in groups of 128."""
+    inputs, outputs = words[0].shape[0], PACK * sum(tensor.shape[1] for tensor in words)
+    if (inputs, outputs) != (module.in_features, module.out_features):
+        raise CheckpointError(
+            f"{name} packs {inputs} × {outputs} numbers of 4 bits and should pack "
+            f"{module.in_features} × {module.out_features}"
+        )
+    if module.bias is not None:
+        raise CheckpointError(f"{name} is quantised and has a bias, which is not known")
+    for source in source_names(f"{name}.scales"):
+        groups = stored[source].shape[0] if source in stored else inputs // GROUP
+        if groups * GROUP != inputs:
+            raise CheckpointError(
+                f"{source} has {groups} groups for {inputs} inputs, not of {GROUP}"
+            )
+
+
+def source_names(name: str) -> list[str]:
+    """Names in the checkpoint of what is stacked, along the outputs, to the network's `name`."""
+    for fused, parts in FUSED.items():
+        if f".{fused}." in name:
+            return [name.replace(fused, part) for part in parts]
+    return [name]
+
+
+def _match(
+    network: Network, stored: Mapping[str, StoredTensor], config: Config
+) -> dict[str, list[StoredTensor]]:
+    """Find for each tensor of the network what is stored of it; all must be used."""
+    left = {name for name in stored if not name.startswith(SKIPPED)}
+    left -= {name for name in left if _is_dropped(name, config)}
+    wanted: dict[str, list[StoredTensor]] = {}
+    missing = []
+    for name, tensor in _tensors(network):
+        sources = source_names(name)
+        missing += [source for source in sources if source not in stored]
+        left -= set(sources)
+        wanted[name] = [stored[source] for source in sources if source in stored]
+        if not missing:
+            _check_shape(name, tensor, wanted[name])
+    if missing:
+        raise CheckpointError(f"tensors are missing: {_some(missing)}")
+    if left:
+        raise CheckpointError(f"tensors are not known to MiniCPM-o 4.5: {_some(left)}")
+    return wanted
+
+
+def _is_dropped(name: str, config: Config) -> bool:
+    match = VISION_LAYER.match(name)
+    return match is not None and int(match[1]) >= config.vision.layers
+
+
+def _check_shape(name: str, tensor: Tensor, parts: list[StoredTensor]) -> None:
+    axis = stacking_axis(name)
+    first = parts[0].shape
+    stacked = list(first)
+    if len(first) == tensor.dim() and len(parts) > 1:
+        stacked[axis] = sum(part.shape[axis] for part in parts if len(part.shape) == len(first))
+    if tuple(stacked) != tuple(tensor.shape):
+        shapes = " + ".join(str(list(part.shape)) for part in parts)
+        raise CheckpointError(f"{name} should be {list(tensor.shape)} and is {shapes}")
+    for part in parts:
+        if part.dtype not in (("I32",) if tensor.dtype == torch.int32 else FLOATS):
+            raise CheckpointError(f"{name} is stored as {part.dtype}")
+
+
+def stacking_axis(name: str) -> int:
+    """Outputs are the rows of a float weight, and the columns of AWQ's tensors."""
+    return 1 if name.endswith(AWQ_PARTS) else 0
+
+
+def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters()
+    yield from network.named_buffers()
+
+
+def _materialise(network: Network, device: torch.device, embedding_on_host: bool) -> None:
+    embedding = network.llm.model.embed_tokens
+    network.to_empty(device=device)
+    if embedding_on_host:
+        embedding.to_empty(device="cpu")
+
+
+def _fill(network: Network, wanted: Mapping[str, list[StoredTensor]]) -> None:
+    """Read shard by shard, each tensor straight to the device that it belongs on."""
+    jobs: dict[Path, list[tuple[str, Tensor]]] = defaultdict(list)
+    for name, tensor in _tensors(network):
+        parts = source_names(name)
+        axis = stacking_axis(name)
+        lengths = [stored.shape[axis] for stored in wanted[name]]
+        pieces = tensor.detach().split(lengths, dim=axis)
+        for source, stored, piece in zip(parts, wanted[name], pieces, strict=True):
+            jobs[stored.shard].append((source, piece))
+    for shard, targets in sorted(jobs.items()):
+        _read_shard(shard, targets)
+
+
+def _read_shard(shard: Path, targets: list[tuple[str, Tensor]]) -> None:
+    by_device: dict[str, list[tuple[str, Tensor]]] = defaultdict(list)
+    for name, target in targets:
+        by_device[str(target.device)].append((name, target))
+    try:
+        for device, same in by_device.items():
+            with safe_open(str(shard), framework="pt", device=device) as file:
+                for name, target in same:
+                    target.copy_(file.get_tensor(name))
+    except SafetensorError as error:
+        raise CheckpointError(f"{shard} can't be read: {error}") from error
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    return ", ".join(listed[:3]) + more
