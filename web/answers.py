@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.media import Media
 from models.parameters import COMMENTATORS, Parameters
-from models.progress import duration_ms, progress_of
+from models.progress import Progress, duration_ms, progress_of
 from models.tables import Job, Segment, Video
 from models.videos import seconds
 from models.windows import milliseconds
@@ -23,7 +23,7 @@ from web.shapes import (
 
 
 def job_shape(session: Session, media: Media, job: Job) -> JobShape:
-    progress = progress_of(session, job)
+    progress = _progress(session, job)
     return JobShape(
         id=job.id,
         filename=job.filename,
@@ -44,6 +44,22 @@ def job_shape(session: Session, media: Media, job: Job) -> JobShape:
         still=_still_url(job.id, 0) if media.still(job.id, 0).exists() else None,
         links=_links(job),
     )
+
+
+_MOST_REMEMBERED = 1000
+_remembered: dict[tuple[str, int], Progress] = {}  # by job and the moment it ended
+
+
+def _progress(session: Session, job: Job) -> Progress:
+    """Measure a job; one that has ended only once, for its numbers change no more."""
+    if job.finished_ms is None:
+        return progress_of(session, job)
+    end = (job.id, job.finished_ms)
+    if end not in _remembered:
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[end] = progress_of(session, job)
+    return _remembered[end]
 
 
 def _video_shape(job: Job) -> VideoShape:

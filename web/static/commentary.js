@@ -2,6 +2,7 @@
 
 import { clock } from "./words.js";
 
+const LONG = 300; // lines: from here on those out of sight are not laid out
 const QUIET = { unchanged: "no change" };
 
 export class Commentary {
@@ -41,14 +42,18 @@ export class Commentary {
   /** Add segments; return those that are new. */
   add(segments) {
     const fresh = segments.filter((segment) => !this.items.has(segment.index));
+    const tail = document.createDocumentFragment(); // those behind the last line: put in at once
     for (const segment of fresh) {
       const position = this.position(segment.index);
       const after = this.segments[position];
-      this.segments.splice(position, 0, segment);
       const item = this.show(segment);
+      this.segments.splice(position, 0, segment);
       this.items.set(segment.index, item);
-      this.list.insertBefore(item, after ? this.items.get(after.index) : null);
+      if (after) this.items.get(after.index).before(item);
+      else tail.append(item);
     }
+    this.list.append(tail);
+    this.list.classList.toggle("long", this.segments.length > LONG);
     if (fresh.length && !this.list.querySelector("[tabindex='0']")) this.makeTabStop(this.list.firstElementChild);
     return fresh;
   }

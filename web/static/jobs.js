@@ -6,6 +6,7 @@ import { startUploads } from "./uploads.js";
 import { ago, clock, progressWords } from "./words.js";
 
 const POLL_MS = 2000;
+const IDLE_POLL_MS = 5000; // no job is open
 const HIDDEN_POLL_MS = 20_000;
 const STATES = ["queued", "running", "paused", "done", "failed", "cancelled"];
 
@@ -24,6 +25,7 @@ let before = "";
 let nextPage = null;
 let timer;
 let reading = 0;
+let isIdle = false;
 
 async function read() {
   clearTimeout(timer);
@@ -39,11 +41,12 @@ async function read() {
     trouble.textContent = error.message;
     trouble.hidden = false;
   }
-  timer = setTimeout(read, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+  timer = setTimeout(read, document.hidden ? HIDDEN_POLL_MS : isIdle ? IDLE_POLL_MS : POLL_MS);
 }
 
 function show({ jobs, next, counts }) {
   nextPage = next;
+  isIdle = counts.queued + counts.running + counts.paused === 0;
   older.hidden = next === null;
   newest.hidden = !before;
   showFilters(counts);

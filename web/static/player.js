@@ -1,6 +1,7 @@
 // The video with its captions; or, where the browser can't play it, the picture of a window.
 
-const CAPTIONS_MS = 5000; // between two readings of captions that grow
+const CAPTIONS_MS = 5000; // between two readings of captions that grow,
+const CAPTIONS_MS_A_LINE = 10; // and more for long ones, which cost the server more
 
 export class Player {
   constructor(place, captionsUrl) {
@@ -56,7 +57,7 @@ export class Player {
       this.captionsTimer = undefined;
       this.count = this.wanted;
       this.replaceTrack();
-    }, this.count === 0 ? 0 : CAPTIONS_MS);
+    }, this.count === 0 ? 0 : CAPTIONS_MS + CAPTIONS_MS_A_LINE * count);
   }
 
   replaceTrack() {
