@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from models import jobs
+from tests.web.clips import write_clip
 from tests.web.server import Server, running_server
 
 
@@ -19,6 +20,12 @@ from tests.web.server import Server, running_server
 def server(tmp_path_factory: pytest.TempPathFactory, shared_broker_url: str) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("web"), {"REDIS_URL": shared_broker_url}) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def broadcast(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a video that plays however much of its end is missing."""
+    return write_clip(tmp_path_factory.mktemp("clips") / "cut.ts", codec="mpeg2video", rate=25)
 
 
 def exchange(server: Server, *pieces: bytes) -> bytes:
@@ -48,16 +55,16 @@ def assert_nothing_is_left(server: Server) -> None:
         assert jobs.count_jobs(session) == {}
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(server: Server, clip: Path) -> None:
-    half = clip.read_bytes()[: clip.stat().st_size // 2]
-    length = f"Content-Length: {clip.stat().st_size}"
+def test_an_upload_that_breaks_off_leaves_nothing(server: Server, broadcast: Path) -> None:
+    half = broadcast.read_bytes()[: broadcast.stat().st_size // 2]
+    length = f"Content-Length: {broadcast.stat().st_size}"
     answer = exchange(server, head("/api/jobs?filename=half.mp4", length), half)
     assert b"201" not in answer.split(b"\r\n")[0]
     assert_nothing_is_left(server)
 
 
-def test_a_chunked_upload_that_breaks_off_leaves_nothing(server: Server, clip: Path) -> None:
-    half = clip.read_bytes()[: clip.stat().st_size // 2]
+def test_a_chunked_upload_that_breaks_off_leaves_nothing(server: Server, broadcast: Path) -> None:
+    half = broadcast.read_bytes()[: broadcast.stat().st_size // 2]
     chunk = f"{len(half):x}\r\n".encode() + half + b"\r\n"
     lines = ("Transfer-Encoding: chunked",)
     answer = exchange(server, head("/api/jobs?filename=half.mp4", *lines), chunk)
@@ -65,10 +72,10 @@ def test_a_chunked_upload_that_breaks_off_leaves_nothing(server: Server, clip: P
     assert_nothing_is_left(server)
 
 
-def test_a_form_that_breaks_off_leaves_nothing(server: Server, clip: Path) -> None:
+def test_a_form_that_breaks_off_leaves_nothing(server: Server, broadcast: Path) -> None:
     begin = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.mp4"\r\n\r\n'
     lines = ("Content-Type: multipart/form-data; boundary=b", "Content-Length: 999999")
-    answer = exchange(server, head("/api/jobs", *lines), begin, clip.read_bytes())
+    answer = exchange(server, head("/api/jobs", *lines), begin, broadcast.read_bytes())
     assert b"201" not in answer.split(b"\r\n")[0]
     assert_nothing_is_left(server)
 
