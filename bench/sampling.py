@@ -161,7 +161,9 @@ def _report(path: Path, facts: VideoFacts, runs: dict[str, list[Run]], out: Path
     length = float(seconds(facts, facts.end_pts))
     cpu = {name: median(run.cpu_seconds for run in of) for name, of in runs.items()}
     print(f"{date.today()}  {_hardware()}")
-    print(f"{path.name}: {length:.0f} s, {facts.width}×{facts.height}, {path.stat().st_size >> 20} MiB")
+    print(
+        f"{path.name}: {length:.0f} s, {facts.width}×{facts.height}, {path.stat().st_size >> 20} MiB"
+    )
     print("command: python -m bench.sampling" + "".join(f" {word}" for word in sys.argv[1:]))
     print(f"{'':12}{'CPU s':>8}{'wall s':>8}{'× real time':>13}{'pictures':>10}")
     for name, of in runs.items():
