@@ -81,10 +81,11 @@ def segments(job_id: str) -> Response:
         job = jobs.get_job(session, job_id)
         missing = first_missing(session, job)
         rows = list_segments(session, job_id, since=since, limit=limit)
-    full = len(rows) == limit
+    after = rows[-1].index + 1 if len(rows) == limit else missing
+    passes_over = since <= missing < after and not job.state.ended  # one that is still to come
     answer = SegmentListShape(
         segments=segment_shapes(job, rows),
-        next=rows[-1].index + 1 if full else missing,
+        next=missing if passes_over else after,
         state=job.state.value,
     )
     return jsonify(answer)

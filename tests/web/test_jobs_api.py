@@ -139,8 +139,22 @@ def test_a_reader_comes_back_for_a_window_that_others_overtook(
     path = f"/api/jobs/{job['id']}/segments"
     first = client.get(path).get_json()
     assert ([row["index"] for row in first["segments"]], first["next"]) == ([2, 3], 0)
+    full = client.get(f"{path}?limit=2").get_json()
+    assert ([row["index"] for row in full["segments"]], full["next"]) == ([2, 3], 0)
     store_comment(site.store, site.media, slow, 0)
     assert client.get(path).get_json()["next"] == 1
+
+
+def test_a_reader_of_an_ended_job_gets_past_windows_that_will_never_come(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    claim_next(site.store, job["id"])
+    fast = claim_next(site.store, job["id"])
+    assert fast is not None
+    store_comment(site.store, site.media, fast, 2)
+    client.post(f"/api/jobs/{job['id']}/cancel")
+    answer = client.get(f"/api/jobs/{job['id']}/segments?limit=1").get_json()
+    assert ([row["index"] for row in answer["segments"]], answer["next"]) == ([2], 3)
 
 
 def test_cancel_ends_a_job_and_fences_its_worker_off(
