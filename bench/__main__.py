@@ -13,7 +13,11 @@ SAMPLE = Path(__file__).parents[1] / "samples" / "bikes.mp4"
 def main(clips: list[str]) -> int:
     """Return 0 if all ran to their end."""
     failed = 0
-    for name, arguments in (("builtin", clips or [str(SAMPLE)]), ("sampling", [])):
+    for name, arguments in (
+        ("builtin", clips or [str(SAMPLE)]),
+        ("pipeline", clips),
+        ("sampling", []),
+    ):
         print(f"\n== {name} ==", flush=True)
         failed += (
             subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments]).returncode != 0

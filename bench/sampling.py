@@ -10,7 +10,6 @@ ours with the start of the interpreter and the packet table. The file is made on
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -28,6 +27,7 @@ import av
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from bench.hardware import hardware
 from models.videos import VideoFacts, seconds
 from models.windows import WindowPlan
 from web.probe import probe
@@ -160,7 +160,7 @@ def _footage(source: Path) -> Iterator[VideoFrame]:
 def _report(path: Path, facts: VideoFacts, runs: dict[str, list[Run]], out: Path | None) -> None:
     length = float(seconds(facts, facts.end_pts))
     cpu = {name: median(run.cpu_seconds for run in of) for name, of in runs.items()}
-    print(f"{date.today()}  {_hardware()}")
+    print(f"{date.today()}  {hardware()}")
     print(
         f"{path.name}: {length:.0f} s, {facts.width}×{facts.height}, {path.stat().st_size >> 20} MiB"
     )
@@ -175,19 +175,12 @@ def _report(path: Path, facts: VideoFacts, runs: dict[str, list[Run]], out: Path
     if out is not None:
         result = {
             "date": date.today().isoformat(),
-            "hardware": _hardware(),
+            "hardware": hardware(),
             "video_seconds": length,
             "ratio": ratio,
             "runs": {name: [asdict(run) for run in of] for name, of in runs.items()},
         }
         out.write_text(json.dumps(result, indent=2) + "\n")
-
-
-def _hardware() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(os.sched_getaffinity(0))} × {names[0] if names else platform.machine()}"
 
 
 def _parse_options() -> argparse.Namespace:

@@ -1,0 +1,163 @@
+"""Measure the whole way of a job with the built-in commentator: `python -m bench.pipeline [CLIP…]`.
+
+Runs `reelnotes serve` in a throwaway folder, submits each clip as often as makes MINUTES of video, and
+measures from the first submit to the last segment: times real time, the median window, and the peak
+memory of the worker and its decoders. Without a clip: the sample.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from bench.hardware import hardware
+from client import Client
+from serve import find
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "bikes.mp4"
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    clip: str
+    width: int
+    height: int
+    video_seconds: float
+    wall_seconds: float
+    windows: int
+    window_ms: float  # median, from the end of the one before to the end of this one
+    decode_ms: float
+    inference_ms: float
+    worker_mib: float  # peak resident memory of the worker process
+    decoders_mib: float  # ... of its decoder processes together
+
+    @property
+    def realtime(self) -> float:
+        return self.video_seconds / self.wall_seconds
+
+
+def main() -> int:
+    options = _parse_options()
+    runs = []
+    with tempfile.TemporaryDirectory(prefix="reelnotes-bench-") as folder:
+        server = _serve(Path(folder))
+        try:
+            client = Client(_url(Path(folder), server))
+            _measure(client, server, SAMPLE, 0.1)  # loads the networks
+            for clip in options.clips:
+                runs.append(_measure(client, server, clip, options.minutes))
+        finally:
+            server.terminate()
+            server.wait()
+    _report(runs, options.json)
+    return 0
+
+
+def _serve(folder: Path) -> "subprocess.Popen[bytes]":
+    env = {
+        **os.environ,
+        "DATA_DIR": str(folder),
+        "WEB_PORT": "0",
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
+    }
+    command = [sys.executable, "-m", "cli", "serve"]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+
+
+def _url(folder: Path, server: "subprocess.Popen[bytes]") -> str:
+    while (running := find(folder)) is None:
+        if server.poll() is not None:
+            raise SystemExit("The server didn't start: run `reelnotes serve` to see why.")
+        time.sleep(0.1)
+    return running.url
+
+
+def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minutes: float) -> Run:
+    begun = time.perf_counter()
+    first = client.submit(clip, {})
+    duration_s = first["video"]["duration_ms"] / 1000
+    copies = max(1, math.ceil(minutes * 60 / duration_s))
+    ids = [first["id"], *(client.submit(clip, {})["id"] for _ in range(copies - 1))]
+    memory = _Memory(server.pid)
+    while not all(client.job(job_id)["state"] in ("done", "failed") for job_id in ids):
+        memory.look()
+        time.sleep(0.25)
+    wall_s = time.perf_counter() - begun
+    timings = [s["timings"] for job_id in ids for s in client.segments(job_id)["segments"]]
+    return Run(
+        clip.name,
+        first["video"]["width"],
+        first["video"]["height"],
+        duration_s * copies,
+        wall_s,
+        len(timings),
+        median(t["total_ms"] for t in timings),
+        median(t["decode_ms"] for t in timings),
+        median(t["vision_ms"] + t["generate_ms"] for t in timings),
+        memory.worker_mib,
+        memory.decoders_mib,
+    )
+
+
+class _Memory:
+    """The most memory that was seen in use."""
+
+    def __init__(self, server_pid: int) -> None:
+        self._server = psutil.Process(server_pid)
+        self.worker_mib = 0.0
+        self.decoders_mib = 0.0
+
+    def look(self) -> None:
+        workers = decoders = 0
+        for process in self._server.children(recursive=True):
+            try:
+                command, resident = " ".join(process.cmdline()), process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+            workers += resident if "cli worker" in command else 0
+            decoders += resident if "worker.video.child" in command else 0
+        self.worker_mib = max(self.worker_mib, workers / 2**20)
+        self.decoders_mib = max(self.decoders_mib, decoders / 2**20)
+
+
+def _report(runs: list[Run], out: Path | None) -> None:
+    print(f"{date.today()}  {hardware()}")
+    print("command: python -m bench.pipeline" + "".join(f" {word}" for word in sys.argv[1:]))
+    print(
+        f"{'clip':28}{'pixels':>10}{'video s':>9}{'wall s':>8}{'× real time':>13}{'window ms':>11}"
+        f"{'decode':>8}{'infer':>7}{'worker MiB':>12}{'decoders':>10}"
+    )
+    for run in runs:
+        print(
+            f"{run.clip[:27]:28}{f'{run.width}×{run.height}':>10}{run.video_seconds:9.0f}"
+            f"{run.wall_seconds:8.1f}{run.realtime:13.1f}{run.window_ms:11.0f}{run.decode_ms:8.0f}"
+            f"{run.inference_ms:7.0f}{run.worker_mib:12.0f}{run.decoders_mib:10.0f}"
+        )
+    if out is not None:
+        results = [{**asdict(run), "realtime": run.realtime} for run in runs]
+        table = {"date": date.today().isoformat(), "hardware": hardware(), "runs": results}
+        out.write_text(json.dumps(table, indent=2) + "\n")
+
+
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("clips", nargs="*", type=Path, default=[SAMPLE])
+    parser.add_argument("--minutes", type=float, default=4, help="video for each clip (default 4)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
