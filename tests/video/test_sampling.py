@@ -160,6 +160,12 @@ def test_sampling_gives_the_very_bits_of_decoding_everything(
     assert [milliseconds(frame.time) for frame in shown] == [pts_ms[number] for number in numbers]
 
 
+@pytest.mark.parametrize("name", [name for name in KINDS if name.endswith(("avi", "mpg", "ts"))])
+def test_a_whole_file_is_not_called_damaged(tmp_path: Path, name: str) -> None:
+    clip = write_clip(tmp_path / name, STEADY, **KINDS[name])
+    assert probe(clip, clip.name).warnings == []
+
+
 def test_damaged_pictures_are_replaced_by_ones_that_decode(
     decoder: Decoder, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from models.errors import AppError, BadFile, OutOfMemory, TooLarge
-from worker.video.choosing import Span
+from worker.video.choosing import Span, gop_end
 from worker.video.confinement import confine
 from worker.video.footage import Footage
 from worker.video.opening import (
@@ -153,10 +153,14 @@ def _last_gops(table: PacketTable) -> Iterator[Span]:
 
 
 def _missing(table: PacketTable, span: Span, decoded: set[int], last: int) -> list[int]:
-    """Return the PTS of broken pictures; those that lean on the GOP before aren't meant."""
-    start, end = table.pts[span.first], table.pts[last]
+    """Return the PTS of broken pictures; those that lean on what comes before aren't meant."""
+    lead_in = not table.ordered and span.first > 0  # whose pictures are never given
+    first = gop_end(table, span.first) + 1 if lead_in else span.first
+    if first > last:
+        return []
+    start, end = table.pts[first], table.pts[last]
     shown = table.order[table.first_at_or_after(start) : table.first_at_or_after(end)]
-    return [table.pts[p] for p in shown if p not in decoded and span.first <= p <= span.last]
+    return [table.pts[p] for p in shown if p not in decoded and first <= p <= span.last]
 
 
 def _facts(
