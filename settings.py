@@ -15,8 +15,8 @@ class BadSetting(ValueError):
     """An environment variable that can't be used; the text names it and says what would do."""
 
 
-def _setting(default: Any, meaning: str, unit: str = "", *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "unit": unit, "secret": secret})
+def _setting(default: Any, meaning: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"meaning": meaning, "unit": unit})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,16 @@ class Settings:
     database_url: str = _setting(
         "",
         "Postgres, as postgresql://user:password@host/name; empty: SQLite in DATA_DIR",
-        secret=True,
     )
     redis_url: str = _setting(
         "",
         "Redis or Valkey, as redis://host:6379/0; empty: `reelnotes serve` starts its own",
-        secret=True,
     )
 
     # The web page and the API
     web_host: str = _setting("127.0.0.1", "address to listen on; any but loopback needs PASSWORD")
     web_port: int = _setting(8000, "port; if it is in use, `serve` takes the next free one")
-    password: str = _setting(
-        "", "asked of people at sign-in, and of programs as a bearer token", secret=True
-    )
+    password: str = _setting("", "asked of people at sign-in, and of programs as a bearer token")
     max_upload_bytes: int = _setting(20 * 2**30, "largest file accepted", "bytes")
 
     # The command line
