@@ -8,7 +8,7 @@
     ├── OutOfMemory         out-of-memory
     ├── TimedOut            timeout
     ├── WorkerLost          worker-lost     the process that worked on it ended again and again
-    ├── CommentatorFailed   commentator     the network or its endpoint answered with an error
+    ├── CommentatorFailed   commentator     the network failed
     ├── InternalError       internal        our bug
     └── RequestRefused      what a person or a program asked for can't be done
         ├── InvalidRequest  invalid

@@ -111,7 +111,7 @@ class Media:
     def remove_orphans(self, video_ids: Iterable[str], job_ids: Iterable[str], age_s: float) -> int:
         """Remove what no row knows and nobody has touched for `age_s`: leftovers of killed processes.
 
-        Call it with the ids read after listing would be a race; ids read before are safe because of the age.
+        The ids were read a moment ago: what has come since is younger than that, so it stays.
         """
         known = {("videos", name) for name in video_ids} | {("stills", name) for name in job_ids}
         removed = 0

@@ -6,9 +6,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
-from models.tables import Chunk, Job, JobState, Segment
-from models.videos import seconds
-from models.windows import milliseconds
+from models.segments import count_stored
+from models.tables import Job, JobState, Segment
+from models.videos import duration_ms
 
 _ENOUGH_SEGMENTS = 3  # before that, a rate says more about the start than about the job
 _REMEMBERED_JOBS = 20
@@ -24,20 +24,14 @@ class Progress:
 
 def progress_of(session: Session, job: Job) -> Progress:
     """Measure a job. A queued one is told by the rate of the last jobs of its commentator."""
-    done = session.scalar(
-        select(func.sum(Chunk.cursor - Chunk.first)).where(Chunk.job_id == job.id)
-    )
+    done = count_stored(session, job.id)
     rate = _own_rate(session, job)
-    expected = rate or (None if job.state.ended else past_rate(session, job.commentator))
-    left = job.window_count - (done or 0)
+    expected = rate or (None if job.state.ended else _past_rate(session, job.commentator))
+    left = job.window_count - done
     eta = None
     if expected and job.state in (JobState.QUEUED, JobState.RUNNING):
-        eta = round(duration_ms(job) * left / job.window_count / expected)
-    return Progress(done or 0, job.window_count, rate, eta)
-
-
-def duration_ms(job: Job) -> int:
-    return milliseconds(seconds(job.video, job.video.end_pts))
+        eta = round(duration_ms(job.video) * left / job.window_count / expected)
+    return Progress(done, job.window_count, rate, eta)
 
 
 def _own_rate(session: Session, job: Job) -> float | None:
@@ -59,7 +53,7 @@ def _own_rate(session: Session, job: Job) -> float | None:
     return float(span_ms) / worked_ms
 
 
-def past_rate(session: Session, commentator: str) -> float | None:
+def _past_rate(session: Session, commentator: str) -> float | None:
     """Return seconds of video per second of work over the last finished jobs of a commentator."""
     past = session.scalars(
         select(Job)
@@ -68,4 +62,4 @@ def past_rate(session: Session, commentator: str) -> float | None:
         .limit(_REMEMBERED_JOBS)
     ).all()
     worked_ms = sum(job.ran_ms for job in past)
-    return sum(map(duration_ms, past)) / worked_ms if worked_ms else None
+    return sum(duration_ms(job.video) for job in past) / worked_ms if worked_ms else None

@@ -20,10 +20,6 @@ def list_segments(
     ).all()
 
 
-def count_segments(session: Session, job_id: str) -> int:
-    return session.scalar(select(func.count()).where(Segment.job_id == job_id)) or 0
-
-
 def last_said(session: Session, job_id: str, first: int, before: int) -> Segment | None:
     """Return the last segment that says something among windows [first, before)."""
     return session.scalar(

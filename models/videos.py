@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models.clock import now_ms
 from models.errors import NotFound
 from models.tables import Job, Video
+from models.windows import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,16 @@ class VideoFacts:
 def seconds(video: Video | VideoFacts, pts: int) -> Fraction:
     """Return the time of a tick, in seconds since the first displayable picture."""
     return (pts - video.origin_pts) * Fraction(video.time_base)
+
+
+def time_ms(video: Video | VideoFacts, pts: int) -> int:
+    """Return the time of a tick as it is stored and shown: in whole milliseconds."""
+    return milliseconds(seconds(video, pts))
+
+
+def duration_ms(video: Video | VideoFacts) -> int:
+    """Return when the last picture disappears."""
+    return time_ms(video, video.end_pts)
 
 
 def facts_of(video: Video) -> VideoFacts:

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from models.media import Media
 from models.parameters import COMMENTATORS, Parameters
-from models.progress import Progress, duration_ms, progress_of
+from models.progress import Progress, progress_of
 from models.tables import Job, Segment, Video
-from models.videos import seconds
+from models.videos import duration_ms, time_ms
 from models.windows import milliseconds
 from web.exports import WRITERS
 from web.shapes import (
@@ -68,7 +68,7 @@ def _video_shape(job: Job) -> VideoShape:
         id=video.id,
         sha256=video.sha256,
         size_bytes=video.size_bytes,
-        duration_ms=duration_ms(job),
+        duration_ms=duration_ms(video),
         width=video.width,
         height=video.height,
         codec=video.codec,
@@ -117,7 +117,7 @@ def _segment_shape(row: Segment, video: Video) -> SegmentShape:
         text=row.text,
         reason=row.reason,
         facts=row.facts,
-        frame_times_ms=[milliseconds(seconds(video, pts)) for pts in row.frame_pts],
+        frame_times_ms=[time_ms(video, pts) for pts in row.frame_pts],
         timings=TimingsShape(
             waiting_ms=row.waiting_ms,
             decode_ms=row.decode_ms,

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from models import tables
 from models.parameters import COMMENTATORS
-from models.videos import seconds
-from models.windows import milliseconds
+from models.videos import duration_ms, time_ms
 from web.exports.document import Document, Failure, Job, Segment, Timings, Video
 
 
@@ -27,7 +26,7 @@ def _video(job: tables.Job) -> Video:
     return Video(
         filename=job.filename,
         sha256=video.sha256,
-        duration_ms=_time_ms(video, video.end_pts),
+        duration_ms=duration_ms(video),
         width=video.width,
         height=video.height,
         codec=video.codec,
@@ -65,7 +64,7 @@ def _segment(row: tables.Segment, video: tables.Video) -> Segment:
         text=row.text,
         reason=row.reason,
         facts=row.facts,
-        frames_ms=tuple(_time_ms(video, pts) for pts in row.frame_pts),
+        frames_ms=tuple(time_ms(video, pts) for pts in row.frame_pts),
         timings=Timings(
             waiting_ms=row.waiting_ms,
             decode_ms=row.decode_ms,
@@ -77,7 +76,3 @@ def _segment(row: tables.Segment, video: tables.Video) -> Segment:
         tokens_in=row.tokens_in,
         tokens_out=row.tokens_out,
     )
-
-
-def _time_ms(video: tables.Video, pts: int) -> int:
-    return milliseconds(seconds(video, pts))
