@@ -5,8 +5,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from models.store import Store
 
@@ -23,23 +21,11 @@ def downgrade(store: Store, revision: str) -> None:
     _run(store, lambda config: command.downgrade(config, revision))
 
 
-def is_current(store: Store) -> bool:
-    """Tell whether the store has every step of this version."""
-    with store.engine.connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-    return present == ScriptDirectory.from_config(_config()).get_current_head()
-
-
-def _config() -> Config:
+def _run(store: Store, step: Callable[[Config], None]) -> None:
+    """Give Alembic a connection on which nobody else migrates meanwhile."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
-    return config
-
-
-def _run(store: Store, step: Callable[[Config], None]) -> None:
-    """Give Alembic a connection on which nobody else migrates meanwhile."""
-    config = _config()
     with store.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # A table that is rebuilt is dropped first, which would delete what refers to it.

@@ -58,13 +58,9 @@ STATUSES: dict[type[AppError], HTTPStatus] = {
 """The answer to each error; any other is our fault: 500."""
 
 _KINDS = {
-    HTTPStatus.UNAUTHORIZED: SignInNeeded.kind,
-    HTTPStatus.FORBIDDEN: Forbidden.kind,
     HTTPStatus.NOT_FOUND: NotFound.kind,
     HTTPStatus.METHOD_NOT_ALLOWED: "method",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge.kind,
-    HTTPStatus.TOO_MANY_REQUESTS: TooMany.kind,
-    HTTPStatus.SERVICE_UNAVAILABLE: StoreBusy.kind,
 }
 _SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",

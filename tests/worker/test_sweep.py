@@ -85,7 +85,7 @@ def test_two_sweeps_at_once_free_a_lease_once(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_broker_that_is_down_fails_neither_web_nor_sweep(store: Store, tmp_path: Path) -> None:
+def test_a_broker_that_is_down_fails_no_sweep(store: Store, tmp_path: Path) -> None:
     sweep = a_sweep(store, "redis://127.0.0.1:1/0", tmp_path)
     idle_job(store)
     sweep.lost_work()

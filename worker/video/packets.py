@@ -60,9 +60,6 @@ class PacketTable:
         """Return the key packet at or before a packet: the first one if there is none."""
         return max(self.key.rfind(1, 0, packet + 1), 0)
 
-    def gops(self) -> int:
-        return self.key.count(1)
-
 
 def stream_packets(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
     """Yield the stream's packets in file order, past read errors while packets still come."""
