@@ -62,10 +62,8 @@ def environment(settings: Settings, tmp_dir: Path) -> dict[str, str]:
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         "WEB_HOST": settings.web_host,
-        "WEB_PORT": str(settings.web_port),
-        "TMPDIR": str(tmp_dir),  # uploads pass through it: on the same disk as the videos
+        "TMPDIR": str(tmp_dir),  # exports are written there first: it is emptied at the start
         "PYTHONUNBUFFERED": "1",
-        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
 
 

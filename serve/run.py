@@ -45,11 +45,11 @@ def serve(settings: Settings, errand: Program | None = None, log: TextIO = sys.s
         raise CannotServe(str(error)) from error
 
 
-def demo(settings: Settings, clip: Path = SAMPLE) -> int:
-    """Comment one clip with everything in a throwaway folder; its SRT goes to standard output."""
+def demo(settings: Settings) -> int:
+    """Comment the sample clip with everything in a throwaway folder; its SRT goes to standard output."""
     with tempfile.TemporaryDirectory(prefix="reelnotes-demo-") as folder:
         scratch = replace(settings, data_dir=Path(folder), redis_url="", database_url="")
-        argv = reelnotes("submit", str(clip), "--wait", "--srt", "-")
+        argv = reelnotes("submit", str(SAMPLE), "--wait", "--srt", "-")
         errand = Program("demo", argv, once=True, ends_all=True, speaks=True)
         return serve(scratch, errand, log=sys.stderr)
 
@@ -57,9 +57,8 @@ def demo(settings: Settings, clip: Path = SAMPLE) -> int:
 def _prepare(settings: Settings, listener: socket.socket) -> list[Program]:
     """Return the programs to run, with the store and the folders ready for them."""
     tmp_dir = settings.data_dir / "tmp"
-    shutil.rmtree(tmp_dir, ignore_errors=True)  # half uploads of a server that was killed
+    shutil.rmtree(tmp_dir, ignore_errors=True)  # half exports of a server that was killed
     tmp_dir.mkdir(mode=0o700)
-    settings = replace(settings, web_port=listener.getsockname()[1])
     programs = []
     if not settings.redis_url:
         broker = plan_broker(settings.data_dir / "broker", running.run_dir(settings.data_dir))
