@@ -1,5 +1,7 @@
 """The commentator that needs no GPU and no download."""
 
+import os
+
 from worker.builtin.commentator import BuiltinCommentator
 from worker.builtin.facts import LABEL
 from worker.commentator import Commentator
@@ -8,5 +10,5 @@ __all__ = ["LABEL", "open_builtin"]
 
 
 def open_builtin(threads: int) -> Commentator:
-    """Load the networks once; the result takes `threads` windows at a time."""
-    return BuiltinCommentator(threads)
+    """Load the networks once; it takes `threads` windows at a time, 0: one for each processor."""
+    return BuiltinCommentator(threads or os.cpu_count() or 1)
