@@ -1,12 +1,12 @@
 """The browser's own track parser reads our WebVTT."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.chromium import running_chromium
 from tests.exports.documents import (
     ReadCue,
     check_hostile_cues,
@@ -16,13 +16,6 @@ from tests.exports.documents import (
     segment,
 )
 
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-]
 ORIGIN = "http://reelnotes.test"
 READ_CUES = """() => new Promise((resolve, reject) => {
     const video = document.createElement("video"), track = document.createElement("track");
@@ -41,13 +34,8 @@ READ_CUES = """() => new Promise((resolve, reject) => {
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium to read the captions as a player does")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with running_chromium() as browser:
         yield browser.new_page()
-        browser.close()
 
 
 def cues_in_browser(page: Page, vtt: str) -> list[dict[str, Any]]:

@@ -1,27 +1,18 @@
 """A real browser before the real server. Every page must stay free of errors in its console, of
 refused loads (the content security policy speaks there too) and of requests to other hosts."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.chromium import running_chromium
 from tests.web.clips import write_clip
 from tests.web.server import Server, running_server
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-)
 MAX_UPLOAD_BYTES = 30_000_000
 
 Shoot = Callable[[Page, str], None]
@@ -29,13 +20,8 @@ Shoot = Callable[[Page, str], None]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium, which is not on this machine: no page was looked at")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
