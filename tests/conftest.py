@@ -1,15 +1,20 @@
 """Fixtures for every test."""
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from migrations import upgrade
 from models.store import Store
+from settings import Settings
 from tests.broker import running_broker
 from tests.postgres import fresh_database, postgres_server
 
+NO_POSTGRES = "needs Postgres: no server answers and no binaries are on this machine"
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
 
@@ -28,25 +33,71 @@ def _postgres() -> Iterator[str | None]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(
+def empty_database_url(
     request: pytest.FixtureRequest, tmp_path: Path, _postgres: str | None
 ) -> Iterator[str]:
-    """Yield an empty store's URL, as the setting DATABASE_URL takes it; one run for each kind."""
+    """Yield the URL of a store without a schema, as the setting DATABASE_URL takes it."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'reelnotes.db'}"
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
     elif _postgres is None:
-        pytest.skip("needs Postgres: no server answers and no binaries are on this machine")
+        pytest.skip(NO_POSTGRES)
     else:
         with fresh_database(_postgres) as url:
             yield url
 
 
+@pytest.fixture(scope="session")
+def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "migrated.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(_postgres: str | None) -> Iterator[str | None]:
+    if _postgres is None:
+        yield None
+        return
+    with fresh_database(_postgres) as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    _migrated_file: Path,
+    _migrated_postgres: str | None,
+) -> Iterator[str]:
+    """Yield the URL of a store with the schema that the migrations build, and no rows."""
+    if request.param == "sqlite":
+        shutil.copy(_migrated_file, tmp_path / "reelnotes.db")
+        yield f"sqlite:///{tmp_path / 'reelnotes.db'}"
+    elif _migrated_postgres is None:
+        pytest.skip(NO_POSTGRES)
+    else:
+        yield _migrated_postgres
+        with psycopg.connect(_migrated_postgres) as connection:
+            for table in ("segments", "chunks", "jobs", "videos"):
+                connection.execute(f"DELETE FROM {table}")
+
+
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
-    """Yield a store built by the migrations."""
-    store = Store.open(database_url.replace("postgresql://", "postgresql+psycopg://"))
-    upgrade(store)
+    """Yield a migrated store without rows; one run for each kind."""
+    store = open_store(database_url)
     yield store
+    store.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    return Store.open(replace(Settings(), database_url=url).store_url)
+
+
+def _migrate(url: str) -> None:
+    store = open_store(url)
+    upgrade(store)
     store.engine.dispose()
 
 

@@ -9,13 +9,13 @@ from tests.journey.stack import running_stack
 from tests.packaging.processes import wait_for
 
 
-@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("empty_database_url", ["postgres"], indirect=True)
 def test_a_job_is_done_on_postgres_through_kills(
-    database_url: str, broker_url: str, tmp_path: Path
+    empty_database_url: str, broker_url: str, tmp_path: Path
 ) -> None:
     clip = write_moving_square(tmp_path / "clip.mp4", seconds=120)
     data_dir = tmp_path / "data"
-    urls = {"DATABASE_URL": database_url, "REDIS_URL": broker_url}
+    urls = {"DATABASE_URL": empty_database_url, "REDIS_URL": broker_url}
     with running_stack(data_dir, **urls, CHUNK_WINDOWS="5") as stack, stack.client() as client:
         job_id = client.submit(clip, {})["id"]
         for program in ("worker", "beat", "worker"):

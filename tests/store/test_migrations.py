@@ -9,6 +9,7 @@ from sqlalchemy import inspect
 from migrations import downgrade, upgrade
 from models.store import Store
 from models.tables import Table
+from tests.conftest import open_store
 
 
 def differences(store: Store) -> list[object]:
@@ -22,17 +23,17 @@ def test_migrations_build_what_the_tables_say(store: Store) -> None:
     assert differences(store) == []
 
 
-def test_every_step_goes_down_and_up_again(store: Store) -> None:
+def test_every_step_goes_up_and_down_and_up_again(empty_database_url: str) -> None:
+    store = open_store(empty_database_url)
+    upgrade(store)
     downgrade(store, "base")
     assert set(inspect(store.engine).get_table_names()) == {"alembic_version"}
     upgrade(store)
     assert differences(store) == []
 
 
-def test_two_processes_may_migrate_at_once(database_url: str) -> None:
-    stores = [
-        Store.open(database_url.replace("postgresql://", "postgresql+psycopg://")) for _ in range(2)
-    ]
+def test_two_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    stores = [open_store(empty_database_url) for _ in range(2)]
     threads = [Thread(target=upgrade, args=(store,)) for store in stores]
     for thread in threads:
         thread.start()
