@@ -162,7 +162,7 @@ def _export_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="D",
     help="Mean pixel difference (0-255) for a new comment; 0: off",
 )
-@click.option("--priority", type=click.IntRange(-10, 10), help="Higher goes first  [default: 0]")
+@click.option("--priority", type=int, help="Higher goes first  [default: 0]")
 @_server_option
 def submit(client: Client, files: tuple[Path, ...], wait: bool, **options: Any) -> int:
     """Upload FILES and queue them; with an output, wait for the commentary and write it."""

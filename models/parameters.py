@@ -56,19 +56,21 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
-class _Range:
+class Range:
+    """The values a number may take, both ends included."""
+
     low: float
     high: float
     what: str  # how a person calls it
 
 
-_RANGES = {
-    "capture_fps": _Range(0.001, 240, "Samples per second"),
-    "frames_per_inference": _Range(1, 64, "Frames per window"),
-    "frame_stride": _Range(1, 1000, "Frame stride"),
-    "window_hop": _Range(0, 100_000, "Window hop"),
-    "change_threshold": _Range(0, 255, "Change threshold"),
-    "max_new_tokens": _Range(8, 2048, "Longest comment"),
+RANGES = {
+    "capture_fps": Range(0.001, 240, "Samples per second"),
+    "frames_per_inference": Range(1, 64, "Frames per window"),
+    "frame_stride": Range(1, 1000, "Frame stride"),
+    "window_hop": Range(0, 100_000, "Window hop"),
+    "change_threshold": Range(0, 255, "Change threshold"),
+    "max_new_tokens": Range(8, 2048, "Longest comment"),
 }
 
 
@@ -79,7 +81,7 @@ def parse_parameters(request: Mapping[str, str], defaults: Settings) -> Paramete
     """
     values: dict[str, Any] = {
         name: _number(name, request.get(name, "").strip(), getattr(defaults, name))
-        for name in _RANGES
+        for name in RANGES
     }
     values["window_hop"] = (
         values["window_hop"] or values["frames_per_inference"] * values["frame_stride"]
@@ -93,7 +95,7 @@ def parse_parameters(request: Mapping[str, str], defaults: Settings) -> Paramete
 
 
 def _number(name: str, text: str, default: Any) -> Any:
-    limits = _RANGES[name]
+    limits = RANGES[name]
     try:
         value = type(default)(text) if text else default
     except (ValueError, ZeroDivisionError):

@@ -12,9 +12,11 @@ from models.clock import now_ms
 from models.errors import NotFound
 from models.segments import list_segments
 from models.store import Store
-from models.tables import Job, Segment
+from models.tables import Job
 from models.videos import get_video
-from web.exports import WRITERS, document_from_rows, download_stem
+from web.exports import WRITERS, Document, download_stem
+from web.records import job_record, segment_record, video_record
+from web.shapes import SegmentRecord
 from web.site import our_version, site
 
 bp = Blueprint("files", __name__)
@@ -85,8 +87,12 @@ def export(job_id: str, export_format: str) -> Response:
         )
     with here.store.read() as session:
         job = jobs.get_job(session, job_id)
-    document = document_from_rows(
-        job, _all_segments(here.store, job), version=our_version(), exported_ms=now_ms()
+    document = Document(
+        video=video_record(job.video),
+        job=job_record(job),
+        segments=_all_segments(here.store, job),
+        version=our_version(),
+        exported_ms=now_ms(),
     )
     file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the response)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
@@ -103,12 +109,12 @@ def export(job_id: str, export_format: str) -> Response:
     return answer
 
 
-def _all_segments(store: Store, job: Job) -> Iterator[Segment]:
+def _all_segments(store: Store, job: Job) -> Iterator[SegmentRecord]:
     since = 0
     while True:
         with store.read() as session:
             rows = list_segments(session, job.id, since=since, limit=_ROWS_AT_ONCE)
-        yield from rows
+        yield from (segment_record(row, job.video) for row in rows)
         if len(rows) < _ROWS_AT_ONCE:
             return
         since = rows[-1].index + 1

@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template
 
 from models import jobs
-from models.parameters import COMMENTATORS, parse_parameters
+from models.parameters import COMMENTATORS, RANGES, parse_parameters
 from models.tables import JobState
 from web.answers import job_shape
 from web.site import site
@@ -21,6 +21,7 @@ def index() -> str:
         parameters=parse_parameters({}, settings),
         label=COMMENTATORS[settings.commentator],
         states=list(JobState),
+        ranges=RANGES,
     )
 
 
@@ -31,6 +32,12 @@ def show(job_id: str) -> str:
     with here.store.read() as session:
         job = job_shape(session, here.media, jobs.get_job(session, job_id))
     return render_template("job.html", job=job)
+
+
+@bp.app_context_processor
+def priorities() -> dict[str, range]:
+    """Tell every page which priorities can be chosen."""
+    return {"priorities": jobs.PRIORITIES}
 
 
 @bp.app_template_filter("clock")

@@ -1,10 +1,14 @@
-"""The JSON that the API speaks. Times of day are milliseconds since 1970, UTC; `start_ms`, `end_ms`
-and `frame_times_ms` count from the video's first displayable picture."""
+"""The JSON that we write. Records are what the API and the exports both tell; the API's shapes add
+addresses and progress to them.
+
+Times of day are milliseconds since 1970, UTC; `start_ms`, `end_ms` and `frame_times_ms` count from
+the video's first displayable picture.
+"""
 
 from typing import Any, TypedDict
 
 
-class VideoShape(TypedDict):
+class VideoRecord(TypedDict):
     id: str
     sha256: str
     size_bytes: int
@@ -16,14 +20,31 @@ class VideoShape(TypedDict):
     has_audio: bool
     mime_type: str  # empty: no browser plays it
     warnings: list[str]
+
+
+class VideoShape(VideoRecord):
     url: str
 
 
-class FailureShape(TypedDict):
+class FailureRecord(TypedDict):
     kind: str
     message: str
     window: int | None
     start_ms: int | None
+
+
+class JobRecord(TypedDict):
+    id: str
+    filename: str  # as the person named it
+    state: str
+    commentator: str
+    commentator_label: str  # what a person must know before believing it
+    parameters: dict[str, Any]  # the job's snapshot
+    windows_total: int  # segments there will be when the job is done
+    created_ms: int
+    started_ms: int | None
+    finished_ms: int | None
+    failure: FailureRecord | None
 
 
 class LinksShape(TypedDict):
@@ -34,23 +55,12 @@ class LinksShape(TypedDict):
     exports: dict[str, str]  # by format
 
 
-class JobShape(TypedDict):
-    id: str
-    filename: str
-    state: str
+class JobShape(JobRecord):
     priority: int
-    commentator: str
-    commentator_label: str
-    parameters: dict[str, Any]
     video: VideoShape
     windows_done: int
-    windows_total: int
     realtime: float | None  # seconds of video commented per second of work
     eta_ms: int | None
-    created_ms: int
-    started_ms: int | None
-    finished_ms: int | None
-    failure: FailureShape | None
     still: str | None  # a picture of the first window, once there is one
     links: LinksShape
 
@@ -61,7 +71,9 @@ class JobListShape(TypedDict):
     counts: dict[str, int]
 
 
-class TimingsShape(TypedDict):
+class TimingsRecord(TypedDict):
+    """Milliseconds of work on one window, as measured, to the microsecond."""
+
     waiting_ms: float
     decode_ms: float
     vision_ms: float
@@ -70,19 +82,24 @@ class TimingsShape(TypedDict):
     total_ms: float
 
 
-class SegmentShape(TypedDict):
+class SegmentRecord(TypedDict):
+    """What was said of the span [start_ms, end_ms)."""
+
     index: int
     start_ms: int
     end_ms: int
-    kind: str
-    text: str
-    reason: str | None
-    facts: dict[str, Any] | None
-    frame_times_ms: list[int]
-    timings: TimingsShape
+    kind: str  # "said", "unchanged" or "empty"
+    text: str  # empty unless said
+    reason: str | None  # why nothing could be said
+    facts: dict[str, Any] | None  # what the commentator says it saw
+    frame_times_ms: list[int]  # when the frames it was shown appear
+    timings: TimingsRecord
     tokens_in: int | None
     tokens_out: int | None
     created_ms: int
+
+
+class SegmentShape(SegmentRecord):
     still: str
 
 

@@ -4,15 +4,15 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from web.exports import WRITERS
-from web.exports.document import Document, Job, Segment, Timings, Video
+from web.exports import WRITERS, Document
+from web.shapes import JobRecord, SegmentRecord, TimingsRecord, VideoRecord
 
-TIMINGS = Timings(
+TIMINGS = TimingsRecord(
     waiting_ms=1.0,
     decode_ms=20.25,
     vision_ms=0.0,
     prefill_ms=0.0,
-    generate_ms=30.123456,
+    generate_ms=30.123,
     total_ms=51.5,
 )
 
@@ -25,8 +25,8 @@ def segment(
     *,
     kind: str = "said",
     reason: str | None = None,
-) -> Segment:
-    return Segment(
+) -> SegmentRecord:
+    return SegmentRecord(
         index=index,
         start_ms=start_ms,
         end_ms=end_ms,
@@ -34,37 +34,43 @@ def segment(
         text=text,
         reason=reason,
         facts={"objects": {"dog": 1}} if kind == "said" else None,
-        frames_ms=(start_ms, start_ms + 500),
+        frame_times_ms=[start_ms, start_ms + 500],
         timings=TIMINGS,
         tokens_in=None,
         tokens_out=7,
+        created_ms=1_700_000_002_000 + index,
     )
 
 
 def document(
-    segments: Iterable[Segment], *, filename: str = "dog.mp4", state: str = "done"
+    segments: Iterable[SegmentRecord], *, filename: str = "dog.mp4", state: str = "done"
 ) -> Document:
     return Document(
-        video=Video(
-            filename=filename,
+        video=VideoRecord(
+            id="vwxyz23456722222",
             sha256="ab" * 32,
+            size_bytes=1_000_000,
             duration_ms=15_040,
             width=640,
             height=360,
             codec="h264",
-            warnings=("The file is cut off.",),
+            container="mov,mp4,m4a,3gp,3g2,mj2",
+            has_audio=False,
+            mime_type="video/mp4",
+            warnings=["The file is cut off."],
         ),
-        job=Job(
+        job=JobRecord(
             id="abcdefgh23456722",
-            commentator="builtin",
-            label="object tags, not a vision-language model",
-            parameters={"capture_fps": 2.0, "frames_per_inference": 4},
-            window_count=4,
+            filename=filename,
             state=state,
-            failure=None,
+            commentator="builtin",
+            commentator_label="object tags, not a vision-language model",
+            parameters={"capture_fps": "2", "frames_per_inference": 4},
+            windows_total=4,
             created_ms=1_700_000_000_000,
             started_ms=1_700_000_001_500,
             finished_ms=None,
+            failure=None,
         ),
         segments=segments,
         version="0.1.0",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.exports.documents import document, exported, segment
 from web.exports.cues import Cue, cues
-from web.exports.document import Segment
 from web.exports.line_breaks import display_width
+from web.shapes import SegmentRecord
 
 FRAGMENTS = st.sampled_from(
     (
@@ -44,7 +44,7 @@ SPANS = st.integers(0, 60_000)
 
 
 @st.composite
-def films(draw: st.DrawFn) -> list[Segment]:
+def films(draw: st.DrawFn) -> list[SegmentRecord]:
     """Segments that tile a film, some without words."""
     film, start_ms = [], 0
     for index, (length_ms, text) in enumerate(
@@ -96,14 +96,14 @@ def test_cues_fill_their_span_a_second_or_more_each(text: str, span_ms: int) -> 
 
 @settings(deadline=None)
 @given(films())
-def test_cues_never_overlap_and_parsers_count_the_same(film: list[Segment]) -> None:
+def test_cues_never_overlap_and_parsers_count_the_same(film: list[SegmentRecord]) -> None:
     mine = list(cues(film))
     assert all(before.end_ms <= after.start_ms for before, after in pairwise(mine))
-    by_index = {one.index: one for one in film}
+    by_index = {one["index"]: one for one in film}
     for cue in mine:
         whole = by_index[cue.segment]
-        assert whole.kind == "said"
-        assert whole.start_ms <= cue.start_ms < cue.end_ms <= whole.end_ms
+        assert whole["kind"] == "said"
+        assert whole["start_ms"] <= cue.start_ms < cue.end_ms <= whole["end_ms"]
     in_srt = list(srt.parse(exported("srt", document(film)), ignore_errors=False))
     in_vtt = webvtt.from_buffer(io.StringIO(exported("vtt", document(film))))
     assert len(in_srt) == len(in_vtt) == len(mine)

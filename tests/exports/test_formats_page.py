@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.exports.documents import document, exported, segment
-from web.exports import WRITERS
-from web.exports.document import Document, Timings
+from web.exports import WRITERS, Document
+from web.shapes import JobRecord, SegmentRecord, TimingsRecord, VideoRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 
@@ -17,7 +17,7 @@ def sample() -> Document:
     """The builtin commentator's answer to ten seconds of a dog that fetches a toy."""
     whole = document(
         [
-            replace(
+            shown(
                 segment(
                     0,
                     0,
@@ -25,37 +25,63 @@ def sample() -> Document:
                     "A person at the left and a dog (then not seen); something moves all across "
                     "the picture.",
                 ),
-                facts={"views": [{"objects": [{"name": "dog", "counts": [1, 1, 0, 0]}]}]},
-                frames_ms=(0, 1001, 2002, 3003),
-                timings=Timings(0.0, 354.073, 1546.134, 0.0, 0.338, 1900.7),
-                tokens_out=None,
+                [1, 1, 0, 0],
+                [0, 1001, 2002, 3003],
+                timings(354.073, 1546.134, 0.338, 1900.7),
             ),
-            replace(
+            shown(
                 segment(1, 4000, 8000, "A dog appears."),
-                facts={"views": [{"objects": [{"name": "dog", "counts": [1, 1, 1, 1]}]}]},
-                frames_ms=(4004, 5005, 6006, 7007),
-                timings=Timings(0.0, 434.901, 851.668, 0.0, 0.182, 1286.9),
-                tokens_out=None,
+                [1, 1, 1, 1],
+                [4004, 5005, 6006, 7007],
+                timings(434.901, 851.668, 0.182, 1286.9),
             ),
-            replace(
+            shown(
                 segment(2, 8000, 9643, kind="unchanged"),
-                frames_ms=(8008, 9009),
-                timings=Timings(0.0, 205.476, 537.49, 0.0, 0.125, 743.2),
-                tokens_out=None,
+                [],
+                [8008, 9009],
+                timings(205.476, 537.49, 0.125, 743.2),
             ),
-        ]
-    )
-    video = replace(
-        whole.video,
+        ],
         filename="dog_fetch.mp4",
-        sha256="21425eb9b7fce7d3fb23fa17b1c07bcbe99ba9e64e3b5347d8052ba6d9c38924",
-        duration_ms=9643,
-        width=1280,
-        height=720,
-        warnings=(),
     )
-    job = replace(whole.job, window_count=3, finished_ms=1_700_000_006_100)
+    video: VideoRecord = {
+        **whole.video,
+        "sha256": "21425eb9b7fce7d3fb23fa17b1c07bcbe99ba9e64e3b5347d8052ba6d9c38924",
+        "size_bytes": 1_738_970,
+        "duration_ms": 9643,
+        "width": 1280,
+        "height": 720,
+        "has_audio": True,
+        "warnings": [],
+    }
+    job: JobRecord = {**whole.job, "windows_total": 3, "finished_ms": 1_700_000_006_100}
     return replace(whole, video=video, job=job)
+
+
+def shown(
+    record: SegmentRecord, dogs: list[int], frame_times_ms: list[int], measured: TimingsRecord
+) -> SegmentRecord:
+    facts = {"views": [{"objects": [{"name": "dog", "counts": dogs}]}]} if dogs else None
+    return {
+        **record,
+        "facts": facts,
+        "frame_times_ms": frame_times_ms,
+        "timings": measured,
+        "tokens_out": None,
+    }
+
+
+def timings(
+    decode_ms: float, vision_ms: float, generate_ms: float, total_ms: float
+) -> TimingsRecord:
+    return TimingsRecord(
+        waiting_ms=0.0,
+        decode_ms=decode_ms,
+        vision_ms=vision_ms,
+        prefill_ms=0.0,
+        generate_ms=generate_ms,
+        total_ms=total_ms,
+    )
 
 
 @pytest.mark.parametrize("format_name", list(WRITERS))

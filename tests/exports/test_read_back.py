@@ -148,8 +148,8 @@ def test_json_keeps_the_text_as_it_is_stored(hostile: Hostile) -> None:
 
 def test_json_holds_only_numbers_that_json_knows() -> None:
     odd = document([segment(0, 0, 1000, "x")])
-    odd.job.parameters["threshold"] = float("nan")  # type: ignore[index]
-    odd.job.parameters["limits"] = [float("inf"), 1.5]  # type: ignore[index]
+    odd.job["parameters"]["threshold"] = float("nan")
+    odd.job["parameters"]["limits"] = [float("inf"), 1.5]
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

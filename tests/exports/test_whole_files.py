@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.exports.documents import document, exported, segment
-from web.exports import WRITERS
-from web.exports.document import Document, Segment
+from web.exports import WRITERS, Document
+from web.shapes import SegmentRecord
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_txt(small: Document) -> None:
 
 def test_csv(small: Document) -> None:
     assert exported("csv", small) == (
-        "\ufeffindex,start,end,start_ms,end_ms,kind,text,reason,frames_ms,waiting_ms,decode_ms,"
+        "\ufeffindex,start,end,start_ms,end_ms,kind,text,reason,frame_times_ms,waiting_ms,decode_ms,"
         "vision_ms,prefill_ms,generate_ms,total_ms,tokens_in,tokens_out\r\n"
         "0,00:00:00.000,00:00:04.000,0,4000,said,A dog runs in.,,0 500,"
         "1.0,20.25,0.0,0.0,30.123,51.5,,7\r\n"
@@ -89,28 +89,28 @@ def test_json() -> None:
     assert exported("json", document(two, filename='"a".mp4')) == (
         "{\n"
         '"format": "reelnotes/1",\n'
-        '"provenance": {"program": "Reelnotes", "version": "0.1.0", '
-        '"exported_at": "2023-11-14T22:15:00.042Z"},\n'
-        '"video": {"filename": "\\"a\\".mp4", "sha256": "' + "ab" * 32 + '", '
-        '"duration_ms": 15040, "width": 640, "height": 360, "codec": "h264", '
-        '"warnings": ["The file is cut off."]},\n'
-        '"job": {"id": "abcdefgh23456722", "commentator": "builtin", '
-        '"label": "object tags, not a vision-language model", '
-        '"parameters": {"capture_fps": 2.0, "frames_per_inference": 4}, '
-        '"window_count": 4, "state": "done", "failure": null, '
-        '"created_at": "2023-11-14T22:13:20.000Z", "started_at": "2023-11-14T22:13:21.500Z", '
-        '"finished_at": null},\n'
+        '"provenance": {"version": "0.1.0", "exported_ms": 1700000100042},\n'
+        '"job": {"id": "abcdefgh23456722", "filename": "\\"a\\".mp4", "state": "done", '
+        '"commentator": "builtin", '
+        '"commentator_label": "object tags, not a vision-language model", '
+        '"parameters": {"capture_fps": "2", "frames_per_inference": 4}, "windows_total": 4, '
+        '"created_ms": 1700000000000, "started_ms": 1700000001500, "finished_ms": null, '
+        '"failure": null, '
+        '"video": {"id": "vwxyz23456722222", "sha256": "' + "ab" * 32 + '", '
+        '"size_bytes": 1000000, "duration_ms": 15040, "width": 640, "height": 360, '
+        '"codec": "h264", "container": "mov,mp4,m4a,3gp,3g2,mj2", "has_audio": false, '
+        '"mime_type": "video/mp4", "warnings": ["The file is cut off."]}},\n'
         '"segments": [\n'
         '{"index": 0, "start_ms": 0, "end_ms": 4000, "kind": "said", '
         '"text": "A dog\\nruns in.", "reason": null, "facts": {"objects": {"dog": 1}}, '
-        '"frames_ms": [0, 500], "timings_ms": {"waiting": 1.0, "decode": 20.25, "vision": 0.0, '
-        '"prefill": 0.0, "generate": 30.123, "total": 51.5}, '
-        '"tokens_in": null, "tokens_out": 7},\n'
+        '"frame_times_ms": [0, 500], "timings": {"waiting_ms": 1.0, "decode_ms": 20.25, '
+        '"vision_ms": 0.0, "prefill_ms": 0.0, "generate_ms": 30.123, "total_ms": 51.5}, '
+        '"tokens_in": null, "tokens_out": 7, "created_ms": 1700000002000},\n'
         '{"index": 1, "start_ms": 4000, "end_ms": 8000, "kind": "empty", '
         '"text": "", "reason": "Cut off.", "facts": null, '
-        '"frames_ms": [4000, 4500], "timings_ms": {"waiting": 1.0, "decode": 20.25, "vision": 0.0, '
-        '"prefill": 0.0, "generate": 30.123, "total": 51.5}, '
-        '"tokens_in": null, "tokens_out": 7}\n'
+        '"frame_times_ms": [4000, 4500], "timings": {"waiting_ms": 1.0, "decode_ms": 20.25, '
+        '"vision_ms": 0.0, "prefill_ms": 0.0, "generate_ms": 30.123, "total_ms": 51.5}, '
+        '"tokens_in": null, "tokens_out": 7, "created_ms": 1700000002001}\n'
         "]\n}\n"
     )
 
@@ -144,7 +144,7 @@ def test_segments_are_written_as_they_come(format_name: str) -> None:
 
     written_before_last: list[str] = []
 
-    def film() -> Iterator[Segment]:
+    def film() -> Iterator[SegmentRecord]:
         yield segment(0, 0, 4000, "first words")
         yield segment(1, 4000, 8000, "more")
         written_before_last.extend(texts)

@@ -78,6 +78,9 @@ def test_a_job_can_be_followed_changed_exported_and_deleted(stack: Stack, clip: 
     assert "done" in status.stdout
     assert job_id in run("list").stdout
     assert run("export", job_id, "--vtt", "-").stdout.startswith("WEBVTT")
+    refused = run("submit", str(clip), "--priority", "11")
+    assert refused.returncode == 1
+    assert "Priority must be a whole number from -10 to 10, not 11." in refused.stderr
     refused = run("cancel", job_id)
     assert (refused.returncode, refused.stderr) == (
         1,

@@ -23,7 +23,7 @@ def test_it_names_every_address_of_the_api(app: Flask) -> None:
 
 
 def test_it_names_every_field() -> None:
-    shown = [shapes.JobShape, shapes.VideoShape, shapes.SegmentShape, shapes.TimingsShape]
+    shown = [shapes.JobShape, shapes.VideoShape, shapes.SegmentShape, shapes.TimingsRecord]
     for shape in (*shown, shapes.JobListShape, shapes.SegmentListShape):
         for name in get_type_hints(shape):
             assert f'"{name}"' in PAGE, name

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from models.errors import CommentatorFailed
 from models.tables import Video, new_id
-from tests.web.commenting import comment_windows
+from tests.web.commenting import comment_windows, fail_next
 from tests.web.requests import upload
 from web import files
 from web.site import Site
@@ -136,6 +137,21 @@ def test_an_export_holds_every_segment(
     comment_windows(site.store, site.media, job["id"], 99)
     document = json.loads(client.get(job["links"]["exports"]["json"]).text)
     assert [segment["index"] for segment in document["segments"]] == list(range(6))
+
+
+def test_the_json_export_says_what_the_api_says(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    comment_windows(site.store, site.media, job["id"], 1)
+    fail_next(site.store, job["id"], CommentatorFailed("It broke."))
+    told = client.get(job["links"]["self"]).get_json()
+    segments = client.get(job["links"]["segments"]).get_json()["segments"]
+    document = json.loads(client.get(job["links"]["exports"]["json"]).text)
+    assert told["video"].pop("url")
+    assert {name: told[name] for name in document["job"]} == document["job"]
+    assert document["segments"] == [
+        {name: value for name, value in segment.items() if name != "still"} for segment in segments
+    ]
 
 
 def test_captions_come_inline(client: FlaskClient, job: dict[str, Any]) -> None:

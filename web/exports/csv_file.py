@@ -6,11 +6,13 @@ would start a formula, an apostrophe stands before it.
 """
 
 import csv
+from collections.abc import Iterable
 from typing import TextIO
 
 from web.exports.clock import clock
-from web.exports.document import Document, Segment
+from web.exports.document import Document
 from web.exports.plain_text import plain
+from web.shapes import SegmentRecord
 
 COLUMNS = (
     "index",
@@ -21,7 +23,7 @@ COLUMNS = (
     "kind",
     "text",
     "reason",
-    "frames_ms",
+    "frame_times_ms",
     "waiting_ms",
     "decode_ms",
     "vision_ms",
@@ -42,27 +44,17 @@ def write_csv(document: Document, out: TextIO) -> None:
     rows.writerows(_row(segment) for segment in document.segments)
 
 
-def _row(segment: Segment) -> tuple[object, ...]:
-    timings = segment.timings
-    return (
-        segment.index,
-        clock(segment.start_ms),
-        clock(segment.end_ms),
-        segment.start_ms,
-        segment.end_ms,
-        segment.kind,
-        _cell(segment.text),
-        _cell(segment.reason or ""),
-        " ".join(map(str, segment.frames_ms)),
-        round(timings.waiting_ms, 3),
-        round(timings.decode_ms, 3),
-        round(timings.vision_ms, 3),
-        round(timings.prefill_ms, 3),
-        round(timings.generate_ms, 3),
-        round(timings.total_ms, 3),
-        segment.tokens_in,
-        segment.tokens_out,
-    )
+def _row(segment: SegmentRecord) -> Iterable[object]:
+    cells = {
+        **segment,
+        **segment["timings"],
+        "start": clock(segment["start_ms"]),
+        "end": clock(segment["end_ms"]),
+        "text": _cell(segment["text"]),
+        "reason": _cell(segment["reason"] or ""),
+        "frame_times_ms": " ".join(map(str, segment["frame_times_ms"])),
+    }
+    return [cells[name] for name in COLUMNS]
 
 
 def _cell(text: str) -> str:

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from web.exports.document import Segment
 from web.exports.line_breaks import Line, lines_by_cue
 from web.exports.plain_text import plain
+from web.shapes import SegmentRecord
 
 SHORTEST_CUE_MS = 1000
 
@@ -34,25 +34,25 @@ class Cue:
     lines: tuple[str, ...]  # one or two
 
 
-def cues(segments: Iterable[Segment]) -> Iterator[Cue]:
+def cues(segments: Iterable[SegmentRecord]) -> Iterator[Cue]:
     """Yield the cues of all that was said."""
     for segment in segments:
-        if segment.kind == "said":
+        if segment["kind"] == "said":
             yield from _cues_of(segment)
 
 
-def _cues_of(segment: Segment) -> Iterator[Cue]:
-    room = max(1, (segment.end_ms - segment.start_ms) // SHORTEST_CUE_MS)
-    shown = lines_by_cue(plain(segment.text), most=room)
+def _cues_of(segment: SegmentRecord) -> Iterator[Cue]:
+    room = max(1, (segment["end_ms"] - segment["start_ms"]) // SHORTEST_CUE_MS)
+    shown = lines_by_cue(plain(segment["text"]), most=room)
     spans = pairwise(_boundaries(segment, shown))
     for part, (lines, (start_ms, end_ms)) in enumerate(zip(shown, spans, strict=True), start=1):
-        yield Cue(segment.index, part, start_ms, end_ms, tuple(line.text for line in lines))
+        yield Cue(segment["index"], part, start_ms, end_ms, tuple(line.text for line in lines))
 
 
-def _boundaries(segment: Segment, shown: list[list[Line]]) -> list[int]:
+def _boundaries(segment: SegmentRecord, shown: list[list[Line]]) -> list[int]:
     """Return the milliseconds at which each cue starts, and last the end."""
-    start_ms, count = segment.start_ms, len(shown)
-    end_ms = max(segment.end_ms, start_ms + 1)
+    start_ms, count = segment["start_ms"], len(shown)
+    end_ms = max(segment["end_ms"], start_ms + 1)
     weights = [sum(line.width for line in lines) or 1 for lines in shown]
     boundaries = [start_ms]
     for done, weight in enumerate(accumulate(weights), start=1):

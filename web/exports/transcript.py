@@ -3,21 +3,24 @@
 from typing import TextIO
 
 from web.exports.clock import clock
-from web.exports.document import Document, Segment
+from web.exports.document import Document
 from web.exports.plain_text import plain
 from web.exports.provenance import provenance
+from web.shapes import SegmentRecord
 
 
 def write_txt(document: Document, out: TextIO) -> None:
     """Write `[start – end] text` lines under a header; segments without words are in brackets."""
     out.write("\n".join(provenance(document)) + "\n\n")
     for segment in document.segments:
-        out.write(f"[{clock(segment.start_ms)} – {clock(segment.end_ms)}] {_words(segment)}\n")
+        span = f"{clock(segment['start_ms'])} – {clock(segment['end_ms'])}"
+        out.write(f"[{span}] {_words(segment)}\n")
 
 
-def _words(segment: Segment) -> str:
-    if segment.kind == "said":
-        return plain(segment.text)
-    if segment.kind == "unchanged":
+def _words(segment: SegmentRecord) -> str:
+    if segment["kind"] == "said":
+        return plain(segment["text"])
+    if segment["kind"] == "unchanged":
         return "(unchanged)"
-    return plain(f"(nothing said: {segment.reason})") if segment.reason else "(nothing said)"
+    reason = segment["reason"]
+    return plain(f"(nothing said: {reason})") if reason else "(nothing said)"

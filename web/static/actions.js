@@ -47,7 +47,8 @@ function prioritySelect(job, changed) {
   const label = document.createElement("label");
   label.className = "priority";
   const select = document.createElement("select");
-  for (let value = 10; value >= -10; value -= 1) {
+  const [lowest, highest] = document.body.dataset.priorities.split(" ").map(Number);
+  for (let value = highest; value >= lowest; value -= 1) {
     select.add(new Option(value > 0 ? `+${value}` : String(value), value, false, value === job.priority));
   }
   select.addEventListener("change", () =>
