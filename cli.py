@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from client import Client, Refused, Unreachable
+from models.errors import AppError, InvalidRequest
+from models.parameters import parse_parameters
 from serve import CannotServe, find, gunicorn
 from serve import demo as run_demo
 from serve import serve as run_serve
@@ -44,6 +47,8 @@ def main() -> None:
         _die(FAILED, error)
     except Unreachable as error:
         _die(UNREACHABLE, error)
+    except (AppError, OSError, SQLAlchemyError) as error:
+        _die(FAILED, error)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
 
@@ -62,7 +67,7 @@ def cli() -> None:
 @cli.command()
 def serve() -> int:
     """Run everything on this machine: page, workers, sweep and broker."""
-    return run_serve(read_settings())
+    return run_serve(_checked(read_settings()))
 
 
 @cli.command()
@@ -74,7 +79,7 @@ def demo() -> int:
 @cli.command()
 def web() -> None:
     """Run only the page and the API, on WEB_HOST and WEB_PORT."""
-    settings = read_settings()
+    settings = _checked(read_settings())
     tmp_dir = settings.data_dir / "tmp"
     tmp_dir.mkdir(parents=True, exist_ok=True)
     command = gunicorn(f"{settings.web_host}:{settings.web_port}", tmp_dir)
@@ -87,7 +92,7 @@ def worker(name: str) -> int:
     """Run only a worker: it comments until it gets SIGTERM."""
     from worker.app import run_worker  # the networks' libraries are heavy
 
-    return run_worker(_with_broker(read_settings()), name)
+    return run_worker(_with_broker(_checked(read_settings())), name)
 
 
 @cli.command()
@@ -105,6 +110,17 @@ def migrate() -> None:
     from models.store import Store
 
     upgrade(Store.open(read_settings().store_url))
+
+
+def _checked(settings: Settings) -> Settings:
+    """Refuse defaults that no job could have. Raises BadSetting."""
+    try:
+        parse_parameters({}, settings)
+    except InvalidRequest as refusal:
+        raise BadSetting(
+            f"COMMENTATOR or a window's settings can't be used. {refusal}"
+        ) from refusal
+    return settings
 
 
 def _with_broker(settings: Settings) -> Settings:

@@ -58,7 +58,7 @@ class Client:
         job: JobShape = self._json(
             "POST",
             "/api/jobs",
-            params={**parameters, "filename": path.name},
+            params={**parameters, "filename": path.name.encode(errors="replace").decode()},
             content=pieces(),
             headers={
                 "Content-Length": str(path.stat().st_size),

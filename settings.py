@@ -4,6 +4,7 @@ A setting's variable is its field's name in capitals: `capture_fps` is CAPTURE_F
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from fractions import Fraction
@@ -89,6 +90,8 @@ class Settings:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise BadSetting(f"{name.upper()} must be at least 1, not {getattr(self, name)}.")
+        if self.worker_threads < 0:
+            raise BadSetting(f"WORKER_THREADS must be 0 or more, not {self.worker_threads}.")
         if not 0 <= self.web_port <= 65535:
             raise BadSetting(f"WEB_PORT must be a port number up to 65535, not {self.web_port}.")
         if not self.is_loopback and not self.password:
@@ -114,6 +117,8 @@ class Settings:
         )
 
 
+_NUMBERS = {int: "a whole number", float: "a number", Fraction: "a number such as 2 or 1/3"}
+
 _AT_LEAST_ONE = (
     "max_upload_bytes",
     "worker_processes",
@@ -125,13 +130,22 @@ _AT_LEAST_ONE = (
 )
 
 
+def read_number(text: str, kind: type[Any]) -> Any:
+    """Read a whole number, a number or a fraction; raise ValueError.
+
+    Fractions are bounded before they are built: "1e9999999" would take minutes and all memory.
+    """
+    if kind is Fraction and not re.fullmatch(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?", text):
+        raise ValueError(f"not a fraction: {text[:40]!r}")
+    return kind(text)
+
+
 def _parse(setting: "Field[Any]", text: str) -> Any:
     try:
-        return setting.type(text)  # type: ignore[operator]
+        return read_number(text, setting.type) if setting.type in _NUMBERS else setting.type(text)  # type: ignore[operator]
     except (ValueError, ZeroDivisionError) as error:
-        wanted = {int: "a whole number", float: "a number", Fraction: "a number such as 2 or 1/3"}
         raise BadSetting(
-            f"{setting.name.upper()} must be {wanted[setting.type]}, not {text!r}."  # type: ignore[index]
+            f"{setting.name.upper()} must be {_NUMBERS[setting.type]}, not {text[:40]!r}."  # type: ignore[index]
         ) from error
 
 

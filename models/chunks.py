@@ -7,6 +7,7 @@ kills whoever touches it ends its job after MAX_ATTEMPTS instead of going round 
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, select, update
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from models import jobs
 from models.clock import now_ms
-from models.errors import FAILURES, AppError, WorkerLost
+from models.errors import FAILURES, AppError, NotFound, WorkerLost
 from models.tables import Chunk, Job, JobState, Segment
 
 MAX_ATTEMPTS = 3
@@ -40,16 +41,14 @@ class Claim:
 def claim_chunk(
     session: Session, job_id: str, epoch: int, owner: str, lease_ms: int
 ) -> Claim | None:
-    """Follow a hint: lease the first free chunk of the job, or of one that is more urgent.
+    """Follow a hint: lease the first free chunk of the job, or of one that goes before it.
 
     None: the hint is void, or nothing is free (done, paused, cancelled, or all in live hands).
     """
     job = session.get(Job, job_id)
     if job is None or job.hint_epoch != epoch:
         return None
-    chunk_id = _free_chunk(session, job_id=_more_urgent_job(session, job)) or _free_chunk(
-        session, job_id
-    )
+    chunk_id = _free_chunk(session, _job_to_serve(session, job)) or _free_chunk(session, job_id)
     if chunk_id is None:
         return None
     row = session.execute(
@@ -72,16 +71,20 @@ def _is_open() -> ColumnElement[bool]:
     return Job.state.in_((JobState.QUEUED, JobState.RUNNING))
 
 
-def _more_urgent_job(session: Session, job: Job) -> str | None:
+def _job_to_serve(session: Session, job: Job) -> str | None:
+    """Return the most urgent job; of equally urgent ones, that which was not served for longest.
+
+    So jobs take turns, however many hints of one of them stand before those of the others.
+    """
     return session.scalar(
         select(Job.id)
         .where(
-            Job.priority > job.priority,
+            Job.priority >= job.priority,
             Job.commentator == job.commentator,
             _is_open(),
             exists().where(Chunk.job_id == Job.id, _is_free()),
         )
-        .order_by(Job.priority.desc(), Job.created_ms)
+        .order_by(Job.priority.desc(), Job.hinted_ms, Job.created_ms)
         .limit(1)
     )
 
@@ -124,7 +127,7 @@ def store_segment(session: Session, claim: Claim, segment: Segment, lease_ms: in
     session.flush()
     if segment.index + 1 == claim.stop:
         jobs.finish_if_complete(session, claim.job_id)
-    return session.scalar(select(Job.state).where(Job.id == claim.job_id)) == JobState.RUNNING
+    return session.scalar(select(_is_open()).where(Job.id == claim.job_id)) or False
 
 
 def has_free_chunk(session: Session, job_id: str) -> bool:
@@ -227,4 +230,5 @@ def finish_stuck(session: Session) -> None:
         _is_open(), ~exists().where(Chunk.job_id == Job.id, Chunk.cursor < Chunk.stop)
     )
     for job_id in session.scalars(stuck).all():
-        jobs.finish_if_complete(session, job_id)
+        with suppress(NotFound):  # deleted meanwhile
+            jobs.finish_if_complete(session, job_id)

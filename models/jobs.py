@@ -8,13 +8,13 @@ Everybody who writes both a job and its chunks locks the chunks first.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import case, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import AppError, Conflict, InvalidRequest, NotFound
 from models.parameters import Parameters
-from models.tables import Chunk, Job, JobState, Segment, Video
+from models.tables import Chunk, Job, JobState, Segment, Video, is_id
 
 PRIORITIES = range(-10, 11)
 
@@ -54,18 +54,24 @@ def create_job(
     )
     session.add(job)
     session.flush()
-    session.add_all(
-        Chunk(
-            job_id=job.id, first=first, stop=min(first + chunk_windows, window_count), cursor=first
-        )
-        for first in range(0, window_count, chunk_windows)
+    session.execute(
+        insert(Chunk),
+        [
+            {
+                "job_id": job.id,
+                "first": first,
+                "stop": min(first + chunk_windows, window_count),
+                "cursor": first,
+                "attempts": 0,
+            }
+            for first in range(0, window_count, chunk_windows)
+        ],
     )
-    session.flush()
     return job
 
 
 def get_job(session: Session, job_id: str) -> Job:
-    job = session.get(Job, job_id)
+    job = session.get(Job, job_id) if is_id(job_id) else None
     if job is None:
         raise NotFound(f"There is no job {job_id[:40]!r}; it may have been deleted.")
     return job
@@ -93,16 +99,16 @@ def count_jobs(session: Session) -> dict[JobState, int]:
 
 
 def open_hints(session: Session, job: Job, parallelism: int) -> Hints:
-    """Void the hints that are about and return new ones, at most one for each free chunk."""
-    free = session.scalar(
+    """Void the hints that are about and return new ones, at most one for each unfinished chunk."""
+    unfinished = session.scalar(
         select(func.count())
         .select_from(Chunk)
-        .where(Chunk.job_id == job.id, Chunk.cursor < Chunk.stop, Chunk.owner.is_(None))
+        .where(Chunk.job_id == job.id, Chunk.cursor < Chunk.stop)
     )
     job.hint_epoch += 1
     job.hinted_ms = now_ms()
     session.flush()
-    return Hints(job.id, job.commentator, job.hint_epoch, min(free or 0, parallelism))
+    return Hints(job.id, job.commentator, job.hint_epoch, min(unfinished or 0, parallelism))
 
 
 def cancel(session: Session, job_id: str) -> Job:
@@ -171,6 +177,7 @@ def delete_job(session: Session, job_id: str) -> str:
 def begin(session: Session, job_id: str) -> None:
     """Note that a chunk of the job is being worked on."""
     now = now_ms()
+    _forget_rest(session, job_id, now)
     session.execute(update(Job).where(Job.id == job_id).values(hinted_ms=now))
     session.execute(
         update(Job)
@@ -180,6 +187,23 @@ def begin(session: Session, job_id: str) -> None:
             started_ms=func.coalesce(Job.started_ms, now),
             running_since_ms=now,
         )
+    )
+
+
+def _forget_rest(session: Session, job_id: str, now: int) -> None:
+    """End the stretch of work at its last segment if nobody has worked on the job since."""
+    at_work = select(func.count()).where(Chunk.job_id == job_id, Chunk.owner.is_not(None))
+    if (session.scalar(at_work) or 0) > 1:  # others than the chunk that begins now
+        return
+    last = session.scalar(select(func.max(Segment.created_ms)).where(Segment.job_id == job_id))
+    rested_since = func.coalesce(last, Job.running_since_ms)
+    worked = case(
+        (rested_since > Job.running_since_ms, rested_since - Job.running_since_ms), else_=0
+    )
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.running_since_ms.is_not(None))
+        .values(ran_ms=Job.ran_ms + worked, running_since_ms=now)
     )
 
 

@@ -39,9 +39,11 @@ class Incoming:
                 "(setting MAX_UPLOAD_BYTES)."
             )
         try:
-            self.file.write(data)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self.file.write(rest) :]
         except OSError as error:
-            raise _refusal(error) from error
+            raise refusal(error, "The upload can't be stored") from error
         self._hash.update(data)
         return len(data)
 
@@ -50,7 +52,7 @@ class Incoming:
         try:
             self.file.flush()
         except OSError as error:
-            raise _refusal(error) from error
+            raise refusal(error, "The upload can't be stored") from error
 
     @property
     def sha256(self) -> str:
@@ -67,10 +69,14 @@ class Media:
         folder = self._folder("incoming")
         path = folder / new_id()
         try:
-            with path.open("xb") as file:
+            with path.open("xb", buffering=0) as file:  # so that closing has nothing left to write
                 yield Incoming(path, file, limit_bytes)
         finally:
             path.unlink(missing_ok=True)
+
+    def forget_incoming(self) -> None:
+        """Drop half uploads of a server that was killed; call it before the server starts."""
+        shutil.rmtree(self.root / "incoming", ignore_errors=True)
 
     def keep(self, incoming: Incoming, video_id: str) -> None:
         """Make a received file the video's, safe on disk. Raises DiskFull or StoreBusy."""
@@ -79,7 +85,7 @@ class Media:
             os.fsync(incoming.file.fileno())
             incoming.path.rename(self._folder("videos") / video_id)
         except OSError as error:
-            raise _refusal(error) from error
+            raise refusal(error, "The upload can't be stored") from error
 
     def give_up(self, video_id: str, stored_id: str) -> None:
         """Drop a kept file whose content is stored under another id; mend that one if it is gone."""
@@ -117,7 +123,7 @@ class Media:
         removed = 0
         for kind in ("incoming", "videos", "stills"):
             for path in self._folder(kind).iterdir():
-                if (kind, path.name) in known or time.time() - path.stat().st_mtime < age_s:
+                if (kind, path.name) in known or not _is_older(path, age_s):
                     continue
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 removed += 1
@@ -129,7 +135,15 @@ class Media:
         return folder
 
 
-def _refusal(error: OSError) -> StoreBusy:
+def refusal(error: OSError, what: str) -> StoreBusy:
+    """Say why the disk can't take something: DiskFull, or what the system says."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull("The server's disk is full: delete old jobs, or make room on the disk.")
-    return StoreBusy(f"The upload can't be stored: {error.strerror}.")
+    return StoreBusy(f"{what}: {error.strerror}.")
+
+
+def _is_older(path: Path, age_s: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime >= age_s
+    except FileNotFoundError:  # an upload that ended just now
+        return False

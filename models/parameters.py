@@ -9,9 +9,9 @@ from models.errors import InvalidRequest
 from models.tables import Video
 from models.videos import VideoFacts, seconds
 from models.windows import WindowPlan
-from settings import Settings
+from settings import Settings, read_number
 
-MAX_WINDOWS = 1_000_000
+MAX_WINDOWS = 200_000
 
 COMMENTATORS = {"builtin": "object tags, not a vision-language model"}
 """What a person must know of each commentator before believing it, by name."""
@@ -97,12 +97,12 @@ def parse_parameters(request: Mapping[str, str], defaults: Settings) -> Paramete
 def _number(name: str, text: str, default: Any) -> Any:
     limits = RANGES[name]
     try:
-        value = type(default)(text) if text else default
+        value = read_number(text, type(default)) if text else default
     except (ValueError, ZeroDivisionError):
         value = None
     if value is None or not limits.low <= value <= limits.high:
         raise InvalidRequest(
             f"{limits.what} must be {'a whole number' if isinstance(default, int) else 'a number'} "
-            f"from {limits.low:g} to {limits.high:g}, not {text[:40]!r}."
+            f"from {limits.low:g} to {limits.high:g}, not {text[:40] or str(value)!r}."
         )
     return value

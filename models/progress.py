@@ -11,6 +11,7 @@ from models.tables import Job, JobState, Segment
 from models.videos import duration_ms
 
 _ENOUGH_SEGMENTS = 3  # before that, a rate says more about the start than about the job
+_RECENT_MS = 300_000
 _REMEMBERED_JOBS = 20
 
 
@@ -25,32 +26,38 @@ class Progress:
 def progress_of(session: Session, job: Job) -> Progress:
     """Measure a job. A queued one is told by the rate of the last jobs of its commentator."""
     done = count_stored(session, job.id)
-    rate = _own_rate(session, job)
-    expected = rate or (None if job.state.ended else _past_rate(session, job.commentator))
-    left = job.window_count - done
+    is_open = job.state in (JobState.QUEUED, JobState.RUNNING)
+    rate = _recent_rate(session, job) if is_open else _whole_rate(job, done)
+    expected = rate or (_past_rate(session, job.commentator) if is_open else None)
     eta = None
-    if expected and job.state in (JobState.QUEUED, JobState.RUNNING):
+    if expected and is_open:
+        left = job.window_count - done
         eta = round(duration_ms(job.video) * left / job.window_count / expected)
     return Progress(done, job.window_count, rate, eta)
 
 
-def _own_rate(session: Session, job: Job) -> float | None:
-    """Return the rate of the stretch under way, or of the whole job once it rests."""
+def _recent_rate(session: Session, job: Job) -> float | None:
+    """Return the rate of the last minutes, so that a time in which nobody worked is soon forgotten."""
     now = now_ms()
-    since = job.running_since_ms or 0
-    worked_ms = now - since if job.running_since_ms is not None else job.ran_ms
-    count, span_ms = session.execute(
-        select(func.count(), func.sum(Segment.end_ms - Segment.start_ms)).where(
-            Segment.job_id == job.id, Segment.created_ms >= since
-        )
+    count, span_ms, begun_ms = session.execute(
+        select(
+            func.count(),
+            func.sum(Segment.end_ms - Segment.start_ms),
+            func.min(Segment.created_ms - Segment.total_ms),
+        ).where(Segment.job_id == job.id, Segment.created_ms >= now - _RECENT_MS)
     ).one()
-    if (
-        worked_ms <= 0
-        or not count
-        or (count < _ENOUGH_SEGMENTS and job.running_since_ms is not None)
-    ):
+    if count < _ENOUGH_SEGMENTS or now <= begun_ms:
         return None
-    return float(span_ms) / worked_ms
+    return float(span_ms) / (now - float(begun_ms))
+
+
+def _whole_rate(job: Job, done: int) -> float | None:
+    """Return the rate over all the time that the job was worked on."""
+    return (
+        duration_ms(job.video) * done / job.window_count / job.ran_ms
+        if job.ran_ms and done
+        else None
+    )
 
 
 def _past_rate(session: Session, commentator: str) -> float | None:

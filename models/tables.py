@@ -4,6 +4,7 @@ Video 1 ── n Job 1 ── n Chunk
                    1 ── n Segment
 """
 
+import re
 import secrets
 from base64 import b32encode
 from enum import StrEnum
@@ -48,6 +49,11 @@ class CommentKind(StrEnum):
 def new_id() -> str:
     """Return 16 letters and digits that can't be guessed: 80 random bits."""
     return b32encode(secrets.token_bytes(10)).decode().lower()
+
+
+def is_id(text: str) -> bool:
+    """Tell whether new_id() could have made it."""
+    return re.fullmatch("[a-z2-7]{16}", text) is not None
 
 
 class Table(DeclarativeBase):
@@ -150,6 +156,7 @@ class Segment(Table):
     """What was said of one window. Milliseconds of work are as measured, a fraction included."""
 
     __tablename__ = "segments"
+    __table_args__ = (Index(None, "job_id", "created_ms"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     index: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

@@ -91,6 +91,8 @@ def add_video(
 
 def remove_video_without_jobs(session: Session, video_id: str) -> bool:
     """Delete the row unless a job needs it; True says that the caller may remove the file."""
+    # An upload of the same content may be adding a job now: wait for it, then look.
+    session.execute(select(Video.id).where(Video.id == video_id).with_for_update())
     statement = (
         delete(Video)
         .where(Video.id == video_id, ~exists().where(Job.video_id == Video.id))

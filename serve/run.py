@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from models.media import Media
 from serve import running
 from serve.broker import NoBroker, plan_broker
 from serve.child import Program, run_to_end
@@ -59,6 +60,7 @@ def _prepare(settings: Settings, listener: socket.socket) -> list[Program]:
     tmp_dir = settings.data_dir / "tmp"
     shutil.rmtree(tmp_dir, ignore_errors=True)  # half exports of a server that was killed
     tmp_dir.mkdir(mode=0o700)
+    Media(settings.data_dir / "media").forget_incoming()
     programs = []
     if not settings.redis_url:
         broker = plan_broker(settings.data_dir / "broker", running.run_dir(settings.data_dir))

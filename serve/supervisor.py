@@ -194,7 +194,9 @@ class Supervisor:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         def on_stop(number: int, frame: FrameType | None) -> None:
-            self.stop()
+            self._calls.put(
+                self.stop
+            )  # not here: the signal may have come in the middle of a print
 
         os.set_blocking(self._wake_in, False)
         handlers = dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), on_stop)

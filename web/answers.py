@@ -6,7 +6,7 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from models.media import Media
-from models.progress import Progress, progress_of
+from models.progress import progress_of
 from models.tables import Job, Segment
 from web.exports import WRITERS
 from web.records import job_record, segment_record, video_record
@@ -14,7 +14,7 @@ from web.shapes import JobShape, LinksShape, SegmentShape, VideoShape
 
 
 def job_shape(session: Session, media: Media, job: Job) -> JobShape:
-    progress = _progress(session, job)
+    progress = progress_of(session, job)
     return {
         **job_record(job),
         "priority": job.priority,
@@ -25,22 +25,6 @@ def job_shape(session: Session, media: Media, job: Job) -> JobShape:
         "still": _still_url(job.id, 0) if media.still(job.id, 0).exists() else None,
         "links": _links(job),
     }
-
-
-_MOST_REMEMBERED = 1000
-_remembered: dict[tuple[str, int], Progress] = {}  # by job and the moment it ended
-
-
-def _progress(session: Session, job: Job) -> Progress:
-    """Measure a job; one that has ended only once, for its numbers change no more."""
-    if job.finished_ms is None:
-        return progress_of(session, job)
-    end = (job.id, job.finished_ms)
-    if end not in _remembered:
-        if len(_remembered) >= _MOST_REMEMBERED:
-            _remembered.clear()
-        _remembered[end] = progress_of(session, job)
-    return _remembered[end]
 
 
 def _video_shape(job: Job) -> VideoShape:

@@ -109,7 +109,9 @@ class _Watch:
             for first in range(start, stop, _SEGMENTS_AN_EVENT):
                 count = min(_SEGMENTS_AN_EVENT, stop - first)
                 rows = list_segments(session, self.job_id, since=first, limit=count)
-                yield _message("segments", {"segments": segment_shapes(job, rows)}, missing)
+                shapes = segment_shapes(job, rows)
+                # Whoever is cut off here goes on behind what was sent, or at an earlier gap.
+                yield _message("segments", {"segments": shapes}, min(missing, first + count))
 
     def _untold(self, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         for first, stop in spans:

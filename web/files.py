@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request, send_file
 from models import jobs
 from models.clock import now_ms
 from models.errors import NotFound
+from models.media import refusal
 from models.segments import list_segments
 from models.store import Store
 from models.tables import Job
@@ -96,9 +97,12 @@ def export(job_id: str, export_format: str) -> Response:
     )
     file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the response)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer.write(document, text)
-    text.detach()
-    file.seek(0)
+    try:
+        writer.write(document, text)
+        text.detach()
+        file.seek(0)
+    except OSError as error:
+        raise refusal(error, "The export can't be written") from error
     answer = send_file(
         file,
         mimetype=writer.mime_type,

@@ -17,6 +17,7 @@ PROGRAM = "worker.video.probe"
 ROOT = Path(__file__).parents[1]  # from where the program can be imported
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 SECONDS = 180
+SLOW_DISK = 20e6  # bytes a second: the whole file is read
 LONGEST_ANSWER = 1 << 20  # bytes
 LONGEST_COMPLAINT = 1 << 14
 KILLED = -signal.SIGKILL
@@ -45,12 +46,13 @@ def _ask(path: Path, name: str) -> dict[str, Any]:
         start_new_session=True,
         bufsize=0,
     )
+    seconds = SECONDS + _size(path) / SLOW_DISK
     with process:
         try:
-            output = _exchange(process, json.dumps({"path": str(path)}).encode())
+            output = _exchange(process, json.dumps({"path": str(path)}).encode(), seconds)
         except TimeoutError:
             raise TimedOut(
-                f"{name} could not be read within {SECONDS // 60} minutes. It may be damaged: "
+                f"{name} could not be read within {seconds / 60:.0f} minutes. It may be damaged: "
                 "try a copy that was re-encoded."
             ) from None
         finally:
@@ -62,13 +64,17 @@ def _ask(path: Path, name: str) -> dict[str, Any]:
     return _parse(output, name)
 
 
-def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes:
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0  # the reader says what is wrong with it
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes, seconds: float) -> bytes:
     """Send the request, return all that comes back, at most LONGEST_ANSWER. Raises TimeoutError."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(request)  # shorter than a pipe's buffer
     process.stdin.close()
-    deadline = monotonic() + SECONDS
+    deadline = monotonic() + seconds
     output = b""
     while len(output) < LONGEST_ANSWER:
         left = deadline - monotonic()

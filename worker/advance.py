@@ -102,18 +102,15 @@ def _comment_chunk(site: Site, claim: Claim) -> None:
     try:
         for segment in _comment_windows(site, claim):
             wanted = _store_patiently(site, claim, segment)
-            site.keeper.moved(claim)
             if not wanted or site.draining.is_set():
                 break
+    except (LeaseLost, StoreBusy):
+        raise
     except AppError as failure:
-        if isinstance(failure, StoreBusy):
-            raise
         _give_back_failed(site, claim, failure, final=isinstance(failure, _FINAL))
     except MemoryError:
         exhausted = OutOfMemory("The worker ran out of memory at this window.")
         _give_back_failed(site, claim, exhausted, final=False)
-    except LeaseLost:
-        raise
     except Exception as error:
         bug = InternalError(
             f"Reelnotes failed at this window ({type(error).__name__}): a bug of ours."
@@ -163,8 +160,7 @@ def _comment_windows(site: Site, claim: Claim) -> Iterator[Segment]:
         elif seen and _difference(seen[-1], window.frames) < parameters.change_threshold:
             comment = Comment(CommentKind.UNCHANGED)
         else:
-            with site.quarantine.window(suspect=suspect):
-                site.keeper.moved(claim)
+            with site.quarantine.window(suspect=suspect), site.keeper.watch_call(claim):
                 comment = site.commentator.comment(window, prompt, previous)
             seen = window.frames
         suspect = False

@@ -29,43 +29,51 @@ class Keeper:
         self._lease_ms = lease_ms
         self._call_timeout_s = call_timeout_s
         self._lock = threading.Lock()
-        self._moved: dict[Claim, float] = {}  # monotonic seconds of the last sign of life
+        self._held: set[Claim] = set()
+        self._calls: dict[Claim, float] = {}  # monotonic seconds at which each call began
         threading.Thread(target=self._watch, name="keeper", daemon=True).start()
 
     @contextmanager
     def hold(self, claim: Claim) -> Iterator[None]:
-        """Renew the claim's lease for as long as the block moves on."""
-        self.moved(claim)
+        """Renew the claim's lease until the block ends."""
+        with self._lock:
+            self._held.add(claim)
         try:
             yield
         finally:
             with self._lock:
-                del self._moved[claim]
+                self._held.discard(claim)
 
-    def moved(self, claim: Claim) -> None:
-        """Note that the claim's thread is alive."""
+    @contextmanager
+    def watch_call(self, claim: Claim) -> Iterator[None]:
+        """End the process if the block, a call of the commentator, takes longer than is allowed."""
         with self._lock:
-            self._moved[claim] = time.monotonic()
+            self._calls[claim] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._calls[claim]
 
     def _watch(self) -> None:
         while True:
             time.sleep(min(self._lease_ms / 4000, self._call_timeout_s / 4))
             with self._lock:
-                moved = dict(self._moved)
+                held, calls = list(self._held), dict(self._calls)
             try:
-                self._end_if_hung(moved)
-                self._renew(moved)
+                self._end_if_hung(calls)
+                self._renew(held)
             except StoreBusy as error:
                 log.warning("leases not renewed reason=%s", error)
 
-    def _renew(self, moved: dict[Claim, float]) -> None:
-        if moved:
+    def _renew(self, held: list[Claim]) -> None:
+        if held:
             with self._store.write() as session:
-                chunks.renew_leases(session, [claim.owner for claim in moved], self._lease_ms)
+                chunks.renew_leases(session, [claim.owner for claim in held], self._lease_ms)
 
-    def _end_if_hung(self, moved: dict[Claim, float]) -> None:
+    def _end_if_hung(self, calls: dict[Claim, float]) -> None:
         now = time.monotonic()
-        hung = [claim for claim, moved_at in moved.items() if now - moved_at > self._call_timeout_s]
+        hung = [claim for claim, begun in calls.items() if now - begun > self._call_timeout_s]
         if not hung:
             return
         for claim in hung:

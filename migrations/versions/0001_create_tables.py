@@ -114,6 +114,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", "index", name=op.f("pk_segments")),
     )
+    op.create_index(op.f("ix_segments_job_id_created_ms"), "segments", ["job_id", "created_ms"])
 
 
 def downgrade() -> None:

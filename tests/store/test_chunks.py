@@ -1,5 +1,6 @@
 """Chunks are leased to one owner, fenced by its token, and given up after three attempts."""
 
+import time
 from collections import Counter
 from threading import Thread
 
@@ -132,7 +133,7 @@ def test_a_live_lease_is_left_alone_and_a_renewed_one_too(store: Store) -> None:
 def test_a_chunk_that_kills_its_worker_three_times_fails_the_job(store: Store) -> None:
     with store.write() as session:
         job = make_job(session)
-        other = make_job(session)
+        other = make_job(session, priority=-1)
     for attempt in range(MAX_ATTEMPTS):
         with store.write() as session:
             claimed = claim(session, jobs.get_job(session, job.id), lease_ms=-1)
@@ -218,6 +219,20 @@ def test_the_more_urgent_job_goes_first_whoever_is_called(store: Store) -> None:
         urgent = make_job(session, priority=5)
         owners = [claim(session, calm) for _ in range(4)]
     assert [one.job_id for one in owners if one] == [urgent.id] * 3 + [calm.id]
+
+
+def test_equal_jobs_take_turns_whichever_is_called(store: Store) -> None:
+    with store.write() as session:
+        first, second = make_job(session), make_job(session)
+        first.hinted_ms -= 10
+    served = []
+    for _ in range(6):
+        time.sleep(0.002)  # turns are told apart by milliseconds
+        with store.write() as session:
+            claimed = claim(session, jobs.get_job(session, first.id))
+        assert claimed is not None
+        served.append(claimed.job_id)
+    assert served == [first.id, second.id] * 3
 
 
 def test_only_idle_jobs_with_free_chunks_lack_hints(store: Store) -> None:

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import chunks, jobs
 from models.chunks import LeaseLost
+from models.clock import now_ms
 from models.errors import BadFile, Conflict, InvalidRequest, NotFound
 from models.parameters import Parameters, parse_parameters
 from models.progress import progress_of
+from models.segments import list_segments
 from models.store import Store
 from models.tables import Chunk, Job, JobState, Segment, Video
 from models.videos import remove_video_without_jobs
@@ -48,6 +50,19 @@ def test_pause_keeps_the_window_under_way_and_begins_no_other(store: Store) -> N
         again = claim(session, jobs.get_job(session, job.id))
     assert again is not None
     assert again.cursor == 1
+
+
+def test_a_job_resumed_while_its_last_chunk_is_in_hand_goes_on(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session, seconds=8)
+        claimed = claim(session, job)
+        assert claimed is not None
+    with store.write() as session:
+        jobs.pause(session, job.id)
+        hints = jobs.open_hints(session, jobs.resume(session, job.id), 64)
+    with store.write() as session:
+        assert chunks.store_segment(session, claimed, segment(job.id, 0), LEASE_MS)
+    assert hints.count == 1
 
 
 def test_retry_goes_on_at_the_first_missing_window_with_fresh_attempts(store: Store) -> None:
@@ -170,13 +185,33 @@ def test_progress_tells_measured_rates_only(store: Store) -> None:
         assert progress_of(session, job).realtime is None
         for index in range(4):
             chunks.store_segment(session, claimed, segment(job.id, index), LEASE_MS)
-        session.refresh(job)
-        assert job.running_since_ms is not None
-        job.running_since_ms -= 2000
+        for row in list_segments(session, job.id):
+            row.created_ms -= 2000 - row.index * 500
+            row.total_ms = 0.0
+        session.flush()
         progress = progress_of(session, job)
     assert (progress.windows_done, progress.windows_total) == (4, 10)
     assert progress.realtime == pytest.approx(8.0, rel=0.2)  # 16 s of video in 2 s
     assert progress.eta_ms == pytest.approx(3000, rel=0.2)  # 24 s of video are left
+
+
+def test_time_in_which_nobody_worked_does_not_count(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session)
+        claimed = claim(session, job)
+        assert claimed is not None
+        chunks.store_segment(session, claimed, segment(job.id, 0), LEASE_MS)
+        chunks.release(session, claimed)
+        session.refresh(job)
+        assert job.running_since_ms is not None
+        ten_hours = 36_000_000
+        job.running_since_ms -= ten_hours + 2000
+        session.flush()
+        session.execute(update(Segment).values(created_ms=Segment.created_ms - ten_hours))
+        assert claim(session, job)
+        session.refresh(job)
+    assert 2000 <= job.ran_ms < 4000
+    assert job.running_since_ms > now_ms() - 2000
 
 
 def test_a_queued_job_is_foretold_by_the_jobs_before_it(store: Store) -> None:
@@ -199,7 +234,7 @@ def test_parameters_survive_the_store_and_defaults_are_worked_out() -> None:
         ("capture_fps", "0"),
         ("capture_fps", "nan"),
         ("capture_fps", "1/0"),
-        ("capture_fps", "1e999"),
+        ("capture_fps", "1e9999999"),
         ("frames_per_inference", "1.5"),
         ("frames_per_inference", "65"),
         ("change_threshold", "nan"),

@@ -30,6 +30,7 @@ def test_every_step_goes_up_and_down_and_up_again(empty_database_url: str) -> No
     assert set(inspect(store.engine).get_table_names()) == {"alembic_version"}
     upgrade(store)
     assert differences(store) == []
+    store.engine.dispose()
 
 
 def test_two_processes_may_migrate_at_once(empty_database_url: str) -> None:

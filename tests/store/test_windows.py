@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.windows import WindowPlan, milliseconds
@@ -45,12 +45,13 @@ def test_overlapping_windows_start_every_hop() -> None:
     assert [plan.span(w) for w in windows] == [at(0, 1), at(1, 2), at(2, 3), at(3, 4)]
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     fps=st.fractions(Fraction(1, 10), 60, max_denominator=1001),
     frames=st.integers(1, 16),
     stride=st.integers(1, 16),
     hop=st.integers(1, 64),
-    last_frame=st.fractions(0, 500, max_denominator=90_000),
+    last_frame=st.fractions(0, 20, max_denominator=90_000),
     shown_for=st.fractions(0, 10, max_denominator=90_000),
 )
 def test_spans_tile_any_video(

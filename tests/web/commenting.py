@@ -31,9 +31,12 @@ def comment_windows(store: Store, media: Media, job_id: str, count: int, text: s
 
 
 def claim_next(store: Store, job_id: str) -> Claim | None:
+    """Claim for this very job: it is the one that was not served for longest."""
     with store.write() as session:
-        epoch = jobs.get_job(session, job_id).hint_epoch
-        return chunks.claim_chunk(session, job_id, epoch, new_id(), LEASE_MS)
+        job = jobs.get_job(session, job_id)
+        job.hinted_ms = 0
+        session.flush()
+        return chunks.claim_chunk(session, job_id, job.hint_epoch, new_id(), LEASE_MS)
 
 
 def store_comment(store: Store, media: Media, claim: Claim, index: int, text: str = "") -> None:

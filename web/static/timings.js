@@ -16,6 +16,13 @@ export function stepsOf({ timings }) {
   return { waiting: timings.waiting_ms, decode: timings.decode_ms, inference, total: timings.total_ms };
 }
 
+/** Return what of a window's total each step took. Decoding runs ahead: only what was waited for counts. */
+function stackOf(segment) {
+  const { waiting, decode, inference } = stepsOf(segment);
+  const awaited = Math.min(waiting, decode);
+  return { waiting: waiting - awaited, decode: awaited, inference };
+}
+
 /** The value under which a share of the values lies (nearest rank). */
 export function percentile(values, share) {
   const sorted = Float64Array.from(values).sort();
@@ -154,7 +161,7 @@ function gather(segments, perBar) {
     bars.at(-1).segments.push(segment);
   }
   for (const bar of bars) {
-    const all = bar.segments.map(stepsOf);
+    const all = bar.segments.map(stackOf);
     bar.steps = Object.fromEntries(STEPS.map((step) =>
       [step, all.reduce((sum, steps) => sum + steps[step], 0) / all.length]));
   }

@@ -1,12 +1,15 @@
 """What a process may use while it reads a file that nobody vouches for."""
 
+import ctypes
 import resource
 import signal
+import sys
 
 PICTURE_BUFFERS = 40  # decoded pictures that a codec may hold at once, all threads together
 BYTES_PER_PIXEL = 4
 GROUND_BYTES = 1 << 30  # address space beside pictures: libraries' arenas, stacks, the packet table
 LARGEST_PICTURE = 64 << 20  # pixels
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def confine(cpu_seconds: int | None) -> None:
@@ -15,6 +18,7 @@ def confine(cpu_seconds: int | None) -> None:
     A terminal's Ctrl-C is left to the parent, which ends this process in its own order.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
     _limit(resource.RLIMIT_CORE, 0, 0)
     _limit(resource.RLIMIT_FSIZE, 0, 0)
     _limit(resource.RLIMIT_NOFILE, 32, 32)
@@ -32,6 +36,12 @@ def allow_pixels(pixels: int) -> None:
         return
     wanted = _address_space() + GROUND_BYTES + _picture_bytes(pixels)
     _limit(resource.RLIMIT_AS, min(wanted, most), most)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when the thread that started it ends, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _picture_bytes(pixels: int) -> int:

@@ -31,6 +31,8 @@ from worker.video.protocol import (
     WINDOW,
 )
 
+SLOW_DISK = 20e6  # bytes a second
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -92,8 +94,10 @@ class Decoder:
         finished = False
         try:
             child.send(_request(path, clock, windows, slot, size))
+            deadline = monotonic() + self._window_seconds + _seconds_to_read(path)
             for at in windows:  # noqa: B007 (told by the errors below)
-                yield self._receive_window(child, clock, size)
+                yield self._receive_window(child, clock, size, deadline)
+                deadline = monotonic() + self._window_seconds
             self._receive_end(child)
             finished = True
         except TimeoutError:
@@ -113,8 +117,9 @@ class Decoder:
             self._child = ChildProcess()
         return self._child
 
-    def _receive_window(self, child: ChildProcess, clock: Clock, size: tuple[int, int]) -> Sampled:
-        deadline = monotonic() + self._window_seconds
+    def _receive_window(
+        self, child: ChildProcess, clock: Clock, size: tuple[int, int], deadline: float
+    ) -> Sampled:
         frames: list[Frame] = []
         while True:
             kind, length = _receive_header(child, deadline)
@@ -130,6 +135,11 @@ class Decoder:
     def _receive_end(self, child: ChildProcess) -> None:
         kind, length = _receive_header(child, monotonic() + self._window_seconds)
         _expect(kind, length, DONE, 0)
+
+
+def _seconds_to_read(path: Path) -> float:
+    """Return how long a slow disk may take for the packet table, which needs the whole file."""
+    return path.stat().st_size / SLOW_DISK if path.exists() else 0.0
 
 
 def _receive_header(child: ChildProcess, deadline: float) -> tuple[bytes, int]:
