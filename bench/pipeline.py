@@ -120,15 +120,18 @@ class _Memory:
         self.decoders_mib = 0.0
 
     def look(self) -> None:
-        workers = decoders = 0
+        worker = decoders = 0
         for process in self._server.children(recursive=True):
             try:
                 command, resident = " ".join(process.cmdline()), process.memory_info().rss
             except psutil.NoSuchProcess:
                 continue
-            workers += resident if "cli worker" in command else 0
+            if (
+                "cli worker" in command
+            ):  # a fork of it that is about to become a decoder isn't another
+                worker = max(worker, resident)
             decoders += resident if "worker.video.child" in command else 0
-        self.worker_mib = max(self.worker_mib, workers / 2**20)
+        self.worker_mib = max(self.worker_mib, worker / 2**20)
         self.decoders_mib = max(self.decoders_mib, decoders / 2**20)
 
 
