@@ -21,6 +21,8 @@ from worker.commentators import open_commentator
 from worker.keeper import Keeper
 from worker.sweep import Sweep
 
+_LOOK_S = 0.05
+
 
 def run_worker(settings: Settings, name: str) -> int:
     """Comment chunks until SIGTERM; return the exit status. `name` is how Celery calls it."""
@@ -97,8 +99,14 @@ def _run(app: Celery, name: str, queue: str, threads: int) -> int:
         without_gossip=True,
         without_mingle=True,
     )
+    signals.worker_ready.connect(_look_often, weak=False)
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _look_often(sender: Any, **_: Any) -> None:
+    """Let Celery's loop see soon that a thread is free: nothing else wakes it, for a second or so."""
+    sender.hub.call_repeatedly(_LOOK_S, lambda: None)
 
 
 def _log_to_stdout() -> None:
