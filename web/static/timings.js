@@ -84,7 +84,7 @@ export class Timings {
   showChart() {
     this.perBar = Math.ceil(this.windowCount / MOST_BARS);
     this.bars = gather(this.segments, this.perBar);
-    const sums = this.bars.map((bar) => STEPS.reduce((sum, step) => sum + bar.steps[step], 0));
+    const sums = this.bars.map((bar) => STEPS.reduce((sum, step) => sum + bar.stack[step], 0));
     const top = Math.min(Math.max(...sums), 2.5 * percentile(sums, 0.95)) || 1;
     this.place.querySelector(".highest").textContent = duration(top);
     this.place.querySelector(".per-bar").textContent =
@@ -96,7 +96,7 @@ export class Timings {
     for (const bar of this.bars) {
       let floor = HEIGHT;
       STEPS.forEach((step, index) => {
-        const high = Math.min(bar.steps[step] / top * HEIGHT, floor);
+        const high = Math.min(bar.stack[step] / top * HEIGHT, floor);
         shapes[index] += `M${(bar.slot * this.slot).toFixed(2)} ${floor.toFixed(2)}h${wide.toFixed(2)}v${(-high).toFixed(2)}h${(-wide).toFixed(2)}z`;
         floor -= high;
       });
@@ -161,9 +161,13 @@ function gather(segments, perBar) {
     bars.at(-1).segments.push(segment);
   }
   for (const bar of bars) {
-    const all = bar.segments.map(stackOf);
-    bar.steps = Object.fromEntries(STEPS.map((step) =>
-      [step, all.reduce((sum, steps) => sum + steps[step], 0) / all.length]));
+    bar.steps = mean(bar.segments.map(stepsOf));
+    bar.stack = mean(bar.segments.map(stackOf));
   }
   return bars;
+}
+
+function mean(all) {
+  return Object.fromEntries(STEPS.map((step) =>
+    [step, all.reduce((sum, steps) => sum + steps[step], 0) / all.length]));
 }
