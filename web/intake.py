@@ -26,7 +26,7 @@ def queue_upload(site: Site, incoming: Incoming, wish: Wish) -> str:
     site.media.keep(incoming, kept)
     try:
         used, hints = _store(site, incoming, wish, facts, kept)
-    except BaseException:
+    except BaseException:  # whatever ended it, a stopping server too: no row, so no file
         site.media.remove_video(kept)
         raise
     if used != kept:
