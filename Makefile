@@ -2,7 +2,8 @@
 
 PYTHON ?=
 BIN = .venv/bin
-EXTRAS = $(if $(DATABASE_URL),postgres)
+comma = ,
+EXTRAS = $(if $(DATABASE_URL),postgres) $(if $(MEDIA_URL),s3) $(if $(filter minicpm transformers,$(subst $(comma), ,$(COMMENTATOR))),torch)
 
 # The first Python of a version that works; its path is put into $$python.
 find_python = \
@@ -21,13 +22,26 @@ install = $(find_python); "$$python" install.py
 
 UV_FLAGS ?=
 
-.PHONY: help run demo test bench format lock clean
+SEED ?= $(shell date +%s)
+MUTATIONS ?= 3200
+EXAMPLES ?= 300
+KILLS ?= 200
+LEASE ?= 30
+
+# Tests that watch the clocks of the whole product, or the memory of all children of theirs (these first).
+ALONE = tests/hostile tests/faults tests/journey
+
+.PHONY: help run doctor demo test faults hostile audit bench format lock clean
 
 help:
 	@echo "make run     install what is needed, then serve the page on http://127.0.0.1:8000"
+	@echo "make doctor  say what this machine can run and what to do next"
 	@echo "make demo    comment the sample clip in a throwaway folder and print its subtitles"
 	@echo "make test    formatting, lint, types and every test, as CI does"
-	@echo "make bench   measure the builtin commentator and sampling here (CLIPS="a.mp4 b.mp4")"
+	@echo "make faults  kill, freeze and starve every process of both stacks at random moments (SEED=n KILLS=n LEASE=s FIGURES=file)"
+	@echo "make hostile read thousands of broken files, send thousands of odd requests (SEED=n MUTATIONS=n EXAMPLES=n)"
+	@echo "make audit   ask the public list of known holes about the packages; needs the network"
+	@echo "make bench   measure the builtin commentator, sampling and the store here (CLIPS="a.mp4 b.mp4")"
 	@echo "make format  put the code into shape"
 	@echo "make lock    resolve the dependencies anew into requirements*.txt"
 	@echo "make clean   remove .venv and caches; the data stay"
@@ -35,15 +49,36 @@ help:
 run:
 	@$(install) $(EXTRAS) && exec $(BIN)/reelnotes serve
 
+# Needs nothing that is installed: what is missing is a line of its answer.
+doctor:
+	@$(find_python); if [ -x $(BIN)/python ]; then python=$(BIN)/python; fi; "$$python" -m doctor
+
 demo:
 	@$(install) && exec $(BIN)/reelnotes demo
 
 test:
-	@$(install) postgres dev
+	@$(install) postgres dev torch-if-light
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore %)
+	$(BIN)/python -m pytest $(ALONE)
+
+# The long form of what `make test` does with one kill of each program.
+faults:
+	@$(install) postgres dev
+	$(BIN)/python -m pytest tests/faults --seed $(SEED) --kills $(KILLS) --lease $(LEASE) $(if $(FIGURES),--figures $(FIGURES))
+
+# The long form of what `make test` does with 200 files and 25 requests for each route.
+hostile:
+	@$(install) postgres dev
+	$(BIN)/python -m pytest tests/hostile tests/security --seed $(SEED) --mutations $(MUTATIONS) --examples $(EXAMPLES)
+
+# Where the list can't be reached nothing is proven: it says so and fails.
+audit:
+	@$(find_python); tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
+	"$$python" -m venv "$$tools" && "$$tools/bin/pip" install --quiet pip-audit && \
+	"$$tools/bin/pip-audit" --strict --require-hashes --disable-pip --requirement requirements-postgres.txt
 
 bench:
 	@$(install) dev && exec $(BIN)/python -m bench $(CLIPS)
@@ -62,6 +97,7 @@ lock:
 		--custom-compile-command 'make lock' $(UV_FLAGS) pyproject.toml" && \
 	eval "$$compile --output-file requirements.txt" && \
 	eval "$$compile --constraint requirements.txt --extra postgres --output-file requirements-postgres.txt" && \
+	eval "$$compile --constraint requirements.txt --extra s3 --output-file requirements-s3.txt" && \
 	eval "$$compile --constraint requirements.txt --extra postgres --extra dev --output-file requirements-dev.txt"
 
 clean:

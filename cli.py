@@ -5,8 +5,10 @@ setting; 3 no server answers; 130 interrupted.
 """
 
 import os
+import socket
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +16,49 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from backup import BackupFailed, back_up
 from client import Client, Refused, Unreachable
+from doctor import report
+from models import tokens
+from models.commentators import check_known
 from models.errors import AppError, InvalidRequest
+from models.hints import answers, connect
 from models.parameters import parse_parameters
+from models.printable import printable
+from models.profiles import PROFILES
+from models.store import Store
+from pull import PullFailed
+from pull import pull as run_pull
 from serve import CannotServe, find, gunicorn
 from serve import demo as run_demo
 from serve import serve as run_serve
 from settings import BadSetting, Settings, read_settings
-from submission import Wish, printable, submit_files, write_exports
+from submission import Origin, Wish, submit_files, write_exports
 
 if TYPE_CHECKING:
     from web.shapes import JobShape
 
-FORMATS = ("srt", "vtt", "json", "csv", "txt")
+FORMATS = {
+    "srt": "SRT",
+    "vtt": "WebVTT",
+    "ttml": "TTML",
+    "descriptions": "WebVTT descriptions",
+    "chapters": "WebVTT chapters",
+    "chapterlist": "a list of chapters",
+    "ffmetadata": "chapters for FFmpeg",
+    "speechsrt": "what is said, as SRT",
+    "speechvtt": "what is said, as WebVTT",
+    "edl": "an EDL",
+    "fcpxml": "FCPXML",
+    "json": "JSON",
+    "csv": "CSV",
+    "md": "Markdown",
+    "txt": "TXT",
+    "mp4": "a preview with the text in its pictures",
+    "m4a": "the commentary spoken, as M4A",
+    "wav": "the commentary spoken, as WAV",
+}
+"""Export formats and what --help calls them."""
 
 FAILED = 1
 UNREACHABLE = 3
@@ -41,7 +73,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BadSetting as error:
         _die(2, error)
-    except CannotServe as error:
+    except (BackupFailed, CannotServe, PullFailed) as error:
         _die(FAILED, error)
     except Refused as error:
         _die(FAILED, error)
@@ -67,7 +99,12 @@ def cli() -> None:
 @cli.command()
 def serve() -> int:
     """Run everything on this machine: page, workers, sweep and broker."""
-    return run_serve(_checked(read_settings()))
+    from worker.commentators import check_commentators
+
+    _keep_private()
+    settings = _checked(read_settings())
+    check_commentators(settings)
+    return run_serve(settings)
 
 
 @cli.command()
@@ -79,6 +116,7 @@ def demo() -> int:
 @cli.command()
 def web() -> None:
     """Run only the page and the API, on WEB_HOST and WEB_PORT."""
+    _keep_private()
     settings = _checked(read_settings())
     tmp_dir = settings.data_dir / "tmp"
     tmp_dir.mkdir(parents=True, exist_ok=True)
@@ -88,11 +126,16 @@ def web() -> None:
 
 @cli.command()
 @click.option("--name", default="worker", show_default=True, help="Name of this worker in the log.")
-def worker(name: str) -> int:
-    """Run only a worker: it comments until it gets SIGTERM."""
+@click.option(
+    "--commentator", metavar="NAME", help="Who comments  [default: the first in COMMENTATOR]"
+)
+def worker(name: str, commentator: str | None) -> int:
+    """Run only a worker, for one commentator: it comments until it gets SIGTERM."""
     from worker.app import run_worker  # the networks' libraries are heavy
 
-    return run_worker(_with_broker(_checked(read_settings())), name)
+    _keep_private()
+    settings = _with_broker(_checked(read_settings()))
+    return run_worker(settings, name, commentator or settings.commentators[0])
 
 
 @cli.command()
@@ -104,22 +147,145 @@ def beat() -> int:
 
 
 @cli.command()
+def alive() -> int:
+    """Ask over the broker whether a worker or beat of this host answers: exit status 0 if so.
+
+    For health checks. Nobody answers while the broker is away either: no reason to end them.
+    """
+    settings = _with_broker(read_settings())
+    return 0 if answers(connect(settings.redis_url), socket.gethostname()) else FAILED
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the store to this version's schema. Back it up first."""
     from migrations import upgrade
-    from models.store import Store
 
-    upgrade(Store.open(read_settings().store_url))
+    _keep_private()
+    upgrade(_store())
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def backup(folder: Path) -> None:
+    """Copy store and media into FOLDER while everything runs; again, only what is new.
+
+    FOLDER then serves as DATA_DIR; rows of a Postgres lie in it as store.dump, for pg_restore. Media in
+    object storage (MEDIA_URL) are not copied.
+    """
+    _keep_private()
+    copied = back_up(read_settings(), folder)
+    if copied.left_at:
+        click.echo(f"the store: {folder}. Videos and stills stay in {copied.left_at}")
+        if copied.missing:
+            click.echo(f"note: {copied.missing} videos that rows know are not there", err=True)
+        return
+    click.echo(f"{copied.files} new files, {copied.bytes / 1e6:.1f} MB, and the store: {folder}")
+    if copied.missing:
+        click.echo(f"note: {copied.missing} videos were deleted before they were copied", err=True)
+
+
+@cli.group()
+def token() -> None:
+    """Let programs in: each gets a token of its own, which can be revoked. Needs the store."""
+
+
+@token.command(name="add")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in tokens.Scope]),
+    help="What it may do; may be given more than once  [default: everything]",
+)
+def add_token(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a token called NAME and print it: once, for only its digest is stored.
+
+    Scopes: read what is there; submit files, runs and renders; manage (change, delete) what is there; admin
+    registers webhooks.
+    """
+    wanted = [tokens.Scope(scope) for scope in scopes] or list(tokens.Scope)
+    with _store().write() as session:
+        secret = tokens.add_token(session, name, wanted)
+    click.echo(secret)
+    if not read_settings().password:
+        click.echo("note: without PASSWORD the server lets in everybody who reaches it", err=True)
+
+
+@token.command(name="list")
+def list_tokens() -> None:
+    """List the tokens: name, when made, when last used (UTC, to the minute), what they may do."""
+    with _store().read() as session:
+        for token in tokens.list_tokens(session):
+            used = _moment(token.used_ms) if token.used_ms else "never"
+            scopes = tokens.scopes_of(token)
+            may = ",".join(scope for scope in tokens.Scope if scope in scopes)
+            click.echo(f"{token.name}  made {_moment(token.created_ms)}  used {used}  {may}")
+
+
+@token.command(name="revoke")
+@click.argument("name")
+def revoke_token(name: str) -> None:
+    """End a token at once, on every web process."""
+    with _store().write() as session:
+        tokens.revoke_token(session, name)
+
+
+def _keep_private() -> None:
+    """Make what this process writes, videos and store, readable by this account alone."""
+    os.umask(0o077)
+
+
+def _store() -> Store:
+    return Store.open(read_settings().store_url)
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+@cli.command()
+@click.argument("repository", required=False)
+def pull(repository: str | None) -> None:
+    """Fetch a network's weights into DATA_DIR/models; the one of MODEL_PATH, or REPOSITORY.
+
+    Goes on where it was interrupted; checks every file's hash.
+    """
+    settings = read_settings()
+    wanted = repository or settings.model_path
+    folder = run_pull(wanted, settings.data_dir / "models", settings.hub_url, settings.hub_token)
+    if folder not in (settings.model_folder, settings.transformers_folder):
+        name = folder.relative_to(settings.data_dir / "models")
+        click.echo(
+            f"To use it: MODEL_PATH={name} if it is a MiniCPM-o 4.5, else TRANSFORMERS_MODEL={name}"
+        )
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option(
+    "--check-model",
+    is_flag=True,
+    help="Also load the weights, try them on a picture and judge them.",
+)
+def doctor(as_json: bool, check_model: bool) -> int:
+    """Say what this machine can run and what to do next.
+
+    Exit status 1 if anything is wrong for the chosen COMMENTATOR. `python -m doctor` does the same
+    where packages are missing.
+    """
+    return report(as_json, check_model)
 
 
 def _checked(settings: Settings) -> Settings:
     """Refuse defaults that no job could have. Raises BadSetting."""
+    check_known(settings)
     try:
-        parse_parameters({}, settings)
+        for commentator in settings.commentators:
+            parse_parameters({"commentator": commentator}, settings)
     except InvalidRequest as refusal:
-        raise BadSetting(
-            f"COMMENTATOR or a window's settings can't be used. {refusal}"
-        ) from refusal
+        raise BadSetting(f"COMMENTATOR or a job's settings can't be used. {refusal}") from refusal
     return settings
 
 
@@ -143,25 +309,51 @@ def _server_option(command: Callable[..., Any]) -> Callable[..., Any]:
         settings = read_settings()
         running = find(settings.data_dir)
         default = running.url if running else f"http://127.0.0.1:{settings.web_port}"
-        with Client(server or settings.server_url or default, settings.password) as client:
+        secret = settings.token or settings.password
+        with Client(server or settings.server_url or default, secret) as client:
             return command(client, *arguments, **options)
 
     return with_client
 
 
 def _export_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name in reversed(FORMATS):
+    for name, title in reversed(FORMATS.items()):
         command = click.option(
             f"--{name}",
             metavar="OUT",
-            help=f"Write {name.upper()} to a file, a folder, or - for standard output.",
+            help=f"Write {title}: a file, a folder, or - for standard output.",
         )(command)
     return command
 
 
+_PARAMETERS = {
+    "fps": "capture_fps",
+    "frames": "frames_per_inference",
+    "stride": "frame_stride",
+    "hop": "window_hop",
+    "change_threshold": "change_threshold",
+    "longest": "max_new_tokens",
+    "commentator": "commentator",
+    "profile": "profile",
+    "instruction": "instruction",
+    "system_prompt": "system_prompt",
+    "slices": "max_slice_nums",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "repetition_penalty": "repetition_penalty",
+    "seed": "seed",
+    "priority": "priority",
+    "summary": "summary",
+    "transcript": "transcript",
+}
+"""Options of `submit` and what the API calls them."""
+
+
 @cli.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--from-folder", is_flag=True, help="FILES are paths in the server's folder: see `folder`."
 )
 @click.option("--wait", is_flag=True, help="Wait until every job has ended.")
 @_export_options
@@ -178,25 +370,96 @@ def _export_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="D",
     help="Mean pixel difference (0-255) for a new comment; 0: off",
 )
+@click.option("--longest", metavar="N", help="Longest comment, in tokens  [default: the server's]")
+@click.option("--commentator", metavar="NAME", help="Who comments  [default: the server's first]")
+@click.option(
+    "--profile", metavar="NAME", help=f"What kind of comments: {', '.join(PROFILES)}  [minicpm]"
+)
+@click.option("--instruction", metavar="TEXT", help="Your own wish for the comments  [networks]")
+@click.option(
+    "--system-prompt",
+    type=click.File(encoding="utf-8"),
+    help="File with a system prompt in place of the profile's  [networks]",
+)
+@click.option("--slices", metavar="N", help="Most slices of a frame; 1: the whole frame  [minicpm]")
+@click.option("--temperature", metavar="T", help="0: always the likeliest words  [networks]")
+@click.option("--top-p", metavar="P", help="Share of likelihood to choose from  [networks]")
+@click.option("--top-k", metavar="K", help="Tokens to choose from; 0: all  [networks]")
+@click.option("--repetition-penalty", metavar="R", help="1: none  [networks]")
+@click.option("--seed", metavar="N", help="With a temperature: other comments  [networks]")
+@click.option(
+    "--summary/--no-summary",
+    default=None,
+    help="Tell the whole video in the end, with chapters  [default: as the server does]",
+)
+@click.option(
+    "--transcript",
+    type=click.IntRange(0, 2),
+    help="1: write down what is said; 2: and tell the commentator; 0: not  [default: as the server does]",
+)
 @click.option("--priority", type=int, help="Higher goes first  [default: 0]")
 @_server_option
-def submit(client: Client, files: tuple[Path, ...], wait: bool, **options: Any) -> int:
-    """Upload FILES and queue them; with an output, wait for the commentary and write it."""
+def submit(
+    client: Client, files: tuple[str, ...], from_folder: bool, wait: bool, **options: Any
+) -> int:
+    """Upload FILES and queue them; with an output, wait for the commentary and write it.
+
+    A file that begins with http:// or https:// is fetched by the server, if it does that.
+    """
+    origins = [_origin(file, from_folder) for file in files]
     outputs = {name: out for name in FORMATS if (out := options[name]) is not None}
-    names = {
-        "capture_fps": "fps",
-        "frames_per_inference": "frames",
-        "frame_stride": "stride",
-        "window_hop": "hop",
-        "change_threshold": "change_threshold",
-        "priority": "priority",
-    }
+    if (prompt := options["system_prompt"]) is not None:
+        options["system_prompt"] = prompt.read()
     parameters = {
-        field: str(options[option])
-        for field, option in names.items()
+        field: str(int(value) if isinstance(value := options[option], bool) else value)
+        for option, field in _PARAMETERS.items()
         if options[option] is not None
     }
-    return submit_files(client, files, Wish(parameters, outputs, wait or bool(outputs)))
+    return submit_files(client, origins, Wish(parameters, outputs, wait or bool(outputs)))
+
+
+def _origin(file: str, from_folder: bool) -> Origin:
+    if from_folder:
+        return Origin("paths", file)
+    if file.startswith(("http://", "https://")):
+        return Origin("urls", file)
+    click.Path(exists=True, dir_okay=False).convert(file, None, None)
+    return Origin("file", file)
+
+
+@cli.command()
+@click.argument("path", default="")
+@click.option("--containing", default="", metavar="TEXT", help="Only names that contain it.")
+@_server_option
+def folder(client: Client, path: str, containing: str) -> None:
+    """List the server's folder, or PATH in it: what `submit --from-folder` takes."""
+    found = client.folder(path, containing)
+    for entry in found["entries"]:
+        size = "" if entry["is_folder"] else f"{entry['size_bytes'] / 1e6:.1f} MB"
+        ending = "/" if entry["is_folder"] else ""
+        click.echo(f"{size:>12}  {printable(entry['path'])}{ending}")
+    if found["left"]:
+        click.echo(f"note: {found['left']} more are not shown; use --containing", err=True)
+    if found["trouble"]:
+        click.echo(f"note: {printable(found['trouble'])}", err=True)
+
+
+@cli.command()
+@click.option("--retry", metavar="ID", help="Try a refused one again.")
+@click.option("--remove", metavar="ID", help="Give one up, or forget that it was refused.")
+@_server_option
+def fetches(client: Client, retry: str | None, remove: str | None) -> None:
+    """List what the server gets by itself and has no job yet: from its folder, or by address."""
+    if retry:
+        client.retry_fetch(retry)
+    if remove:
+        client.remove_fetch(remove)
+    for fetch in client.fetches()["fetches"]:
+        done, total = fetch["offset_bytes"] / 1e6, (fetch["size_bytes"] or 0) / 1e6
+        size = f"{done:.1f}/{total:.1f} MB" if total else f"{done:.1f} MB"
+        click.echo(f"{fetch['id']}  {fetch['state']:<8}  {size:>18}  {printable(fetch['address'])}")
+        if why := fetch["failure"]["message"] if fetch["failure"] else fetch["trouble"]:
+            click.echo(f"  {printable(why)}")
 
 
 @cli.command()
@@ -206,8 +469,9 @@ def status(client: Client, job_id: str) -> int:
     """Tell how far a job is. Exit status 1 if it failed or was cancelled."""
     job = client.job(job_id)
     click.echo(describe(job))
-    for warning in job["video"]["warnings"]:
-        click.echo(f"  note: {printable(warning)}")
+    for warning in [*job["video"]["warnings"], job["hindrance"] or ""]:
+        if warning:
+            click.echo(f"  note: {printable(warning)}")
     if job["failure"]:
         click.echo(f"  {job['failure']['kind']}: {printable(job['failure']['message'])}")
     return FAILED if job["state"] in ("failed", "cancelled") else 0
@@ -226,13 +490,27 @@ def list_jobs(client: Client, state: str, limit: int) -> None:
 @cli.command()
 @click.argument("job_id")
 @_export_options
+@click.option(
+    "--text",
+    type=click.Choice(["corrected", "original"]),
+    help="Texts with people's corrections, or as commented  [default: corrected]",
+)
+@click.option(
+    "--cues",
+    type=click.Choice(["split", "merged"]),
+    help="One for each window, or joined while nothing changes  [default: split]",
+)
+@click.option("--voice", metavar="LANGUAGE", help="Who speaks m4a and wav  [default: en-us]")
 @_server_option
-def export(client: Client, job_id: str, **outputs: str | None) -> None:
-    """Write a job's commentary, as far as it is."""
-    wanted = {name: out for name, out in outputs.items() if out is not None}
+def export(client: Client, job_id: str, **options: str | None) -> int:
+    """Write a job's commentary, as far as it is. Exit status 1 if a file can't be rendered."""
+    wanted = {name: out for name in FORMATS if (out := options[name]) is not None}
     if not wanted:
         raise click.UsageError("Name an output, e.g. --srt - or --json talk.json.")
-    write_exports(client, client.job(job_id), wanted, alone=True)
+    choices = {
+        name: choice for name in ("text", "cues", "voice") if (choice := options[name]) is not None
+    }
+    return write_exports(client, client.job(job_id), wanted, alone=True, choices=choices)
 
 
 def _add_wish(name: str, help_text: str) -> None:

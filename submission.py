@@ -11,11 +11,31 @@ from typing import TYPE_CHECKING
 import click
 
 from client import Client, Refused
+from models.printable import printable
 
 if TYPE_CHECKING:
     from web.shapes import JobShape
 
+EXTENSIONS = {
+    "descriptions": "descriptions.vtt",
+    "chapters": "chapters.vtt",
+    "chapterlist": "chapters.txt",
+    "speechsrt": "speech.srt",
+    "speechvtt": "speech.vtt",
+}
+"""Of formats that aren't called after their extension."""
+
+SPOKEN = ("m4a", "wav")
+
 _POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a video is: here, in the server's folder, or at an address."""
+
+    kind: str  # "file", "paths" or "urls"
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +47,70 @@ class Wish:
     wait: bool
 
 
-def submit_files(client: Client, files: Sequence[Path], wish: Wish) -> int:
+def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
     """Submit all, then wait for all; a bad file doesn't stop the others. Return the exit status."""
     alone = len(files) == 1
     _check_outputs(wish.outputs, alone)
     results: Counter[str] = Counter()
     jobs = []
-    for path in files:
+    for origin in files:
         try:
-            jobs.append(_upload(client, path, wish))
+            jobs.append(_submit(client, origin, wish))
         except Refused as refusal:
             results["refused"] += 1
             click.echo(f"refused ({refusal.kind}): {printable(str(refusal))}", err=True)
     for job in jobs:
         if wish.wait:
             job = _wait(client, job)
-            write_exports(client, job, wish.outputs, alone=alone)
+            if write_exports(client, job, wish.outputs, alone=alone):
+                results["not rendered"] += 1
         results[job["state"]] += 1
     if not alone:
         totals = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
         click.echo(totals, err=True)
-    return 1 if results.keys() & {"refused", "failed", "cancelled"} else 0
+    return 1 if results.keys() & {"refused", "failed", "cancelled", "not rendered"} else 0
 
 
-def _upload(client: Client, path: Path, wish: Wish) -> "JobShape":
-    with click.progressbar(
-        length=path.stat().st_size, label=f"upload {printable(path.name)[:40]}", file=sys.stderr
-    ) as bar:
-        job = client.submit(path, wish.parameters, bar.update)
+def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
+    if origin.kind == "file":
+        job = _upload(client, Path(origin.address), wish)
+    else:
+        job = _fetch(client, origin, wish)
     click.echo(job["id"], err=bool(wish.outputs))
     for warning in job["video"]["warnings"]:
         click.echo(f"note: {printable(warning)}", err=True)
     return job
 
 
+def _upload(client: Client, path: Path, wish: Wish) -> "JobShape":
+    with click.progressbar(
+        length=path.stat().st_size, label=f"upload {printable(path.name)[:40]}", file=sys.stderr
+    ) as bar:
+        return client.submit(path, wish.parameters, bar.update)
+
+
+def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":
+    """Wait until the server has got the file. Raises Refused; interrupted, the server goes on."""
+    fetch = client.fetch(origin.kind, origin.address, wish.parameters)
+    label = f"fetch {printable(fetch['filename'])[:41]}"
+    trouble = None
+    with click.progressbar(length=1000, label=label, file=sys.stderr) as bar:
+        while fetch["job"] is None and fetch["failure"] is None:
+            if fetch["trouble"] != trouble and (trouble := fetch["trouble"]):
+                click.echo(f"\nnote: {printable(trouble)}", err=True)
+            if fetch["size_bytes"]:
+                bar.update(1000 * fetch["offset_bytes"] // fetch["size_bytes"] - bar.pos)
+            time.sleep(_POLL_S)
+            fetch = client.fetch_state(fetch["id"])
+    if fetch["failure"]:
+        raise Refused(fetch["failure"]["kind"], fetch["failure"]["message"])
+    return client.job(fetch["job"] or "")
+
+
 def _wait(client: Client, job: "JobShape") -> "JobShape":
     label = f"comment {printable(job['filename'])[:39]}"
     with click.progressbar(length=job["windows_total"], label=label, file=sys.stderr) as bar:
-        while True:
-            job = client.job(job["id"])
-            bar.update(job["windows_done"] - bar.pos)
-            if job["state"] in ("done", "failed", "cancelled"):
-                break
-            time.sleep(_POLL_S)
+        job = client.wait(job["id"], lambda now: bar.update(now["windows_done"] - bar.pos))
     if job["failure"]:
         click.echo(
             f"failed ({job['failure']['kind']}): {printable(job['failure']['message'])}", err=True
@@ -78,21 +119,65 @@ def _wait(client: Client, job: "JobShape") -> "JobShape":
 
 
 def write_exports(
-    client: Client, job: "JobShape", outputs: Mapping[str, str], *, alone: bool
-) -> None:
-    """Write each wanted format; in a folder, a file is called after the video."""
+    client: Client,
+    job: "JobShape",
+    outputs: Mapping[str, str],
+    *,
+    alone: bool,
+    choices: Mapping[str, str] | None = None,
+) -> int:
+    """Write each wanted format; in a folder, a file is called after the video. Return the exit status.
+
+    `choices` go to the formats that know them.
+    """
+    status = 0
     for export_format, out in outputs.items():
-        text = client.export(job["id"], export_format)
+        fitting = _fitting(export_format, choices or {})
+        if export_format in job["links"]["renders"] and not _render(
+            client, job, export_format, fitting
+        ):
+            status = 1
+            continue
+        pieces = client.save(job["id"], export_format, fitting)
         if out == "-":
-            click.echo(text, nl=False)
+            for piece in pieces:
+                click.echo(piece, nl=False)
             continue
         target = Path(out)
         if target.is_dir() or not alone:
-            target = target / f"{_stem(job)}.{export_format}"
+            target = target / f"{_stem(job)}.{EXTENSIONS.get(export_format, export_format)}"
         try:
-            target.write_text(text, encoding="utf-8", newline="")
+            with target.open("wb") as file:
+                file.writelines(pieces)
         except OSError as error:
             raise click.FileError(str(target), error.strerror) from error
+    return status
+
+
+def _fitting(export_format: str, choices: Mapping[str, str]) -> dict[str, str]:
+    heeded = {"text", "voice" if export_format in SPOKEN else "cues"}
+    return {name: value for name, value in choices.items() if name in heeded}
+
+
+def _render(
+    client: Client, job: "JobShape", export_format: str, choices: Mapping[str, str]
+) -> bool:
+    """Wait until a file that takes time is there; False if it failed."""
+    with click.progressbar(length=1000, label=f"render {export_format}", file=sys.stderr) as bar:
+        render = client.want_render(job["id"], export_format, choices)
+        while True:
+            if render["state"] == "none":  # the server was restarted meanwhile
+                render = client.want_render(job["id"], export_format, choices)
+            bar.update(round(render["progress"] * 1000) - bar.pos)
+            if render["state"] in ("ready", "failed"):
+                break
+            time.sleep(_POLL_S)
+            render = client.render(job["id"], export_format, choices)
+    for note in render["notes"]:
+        click.echo(f"note: {printable(note)}", err=True)
+    if render["message"]:
+        click.echo(f"not rendered: {printable(render['message'])}", err=True)
+    return render["state"] == "ready"
 
 
 def _check_outputs(outputs: Mapping[str, str], alone: bool) -> None:
@@ -109,8 +194,3 @@ def _stem(job: "JobShape") -> str:
     """Name a file after the video without ever leaving the folder."""
     name = Path(job["filename"]).name.lstrip(".-")
     return f"{Path(name).stem or 'video'}-{job['id']}"
-
-
-def printable(text: str) -> str:
-    """Make hostile text harmless to a terminal: what doesn't print is shown as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -5,9 +5,8 @@ The clips are those that the builtin commentator comments; the sample clip if no
 
 import subprocess
 import sys
-from pathlib import Path
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "bikes.mp4"
+from bench.footage import SAMPLE
 
 
 def main(clips: list[str]) -> int:
@@ -17,6 +16,8 @@ def main(clips: list[str]) -> int:
         ("builtin", clips or [str(SAMPLE)]),
         ("pipeline", clips),
         ("sampling", []),
+        ("store", []),
+        ("search", []),
     ):
         print(f"\n== {name} ==", flush=True)
         failed += (

@@ -16,20 +16,20 @@ from pathlib import Path
 from models.errors import AppError
 from models.parameters import Parameters, parse_parameters
 from models.tables import CommentKind
-from models.videos import VideoFacts
 from settings import Settings
+from web.probe import probe
 from worker.builtin import LABEL, open_builtin
-from worker.commentator import Comment, Commentator, Prompt, Window
+from worker.commentator import Comment, Commentator, Draft, Prompt, Window
 from worker.video.decoder import Clock, Decoder, Sampled
-from worker.video.probe import probe_file
 
 Line = tuple[Window, Sampled, Comment]
 
 
 def comment_clip(commentator: Commentator, path: Path, parameters: Parameters) -> Iterator[Line]:
     """Yield each window of the clip that shows anything, with its comment. Raises AppErrors."""
-    video = VideoFacts.from_json(probe_file(str(path)))
+    video = probe(path, path.name)
     plan = parameters.plan(video)
+    prompt = Prompt(parameters.max_new_tokens)
     clock = Clock(video.stream_index, Fraction(video.time_base), video.origin_pts, video.last_pts)
     decoder = Decoder()
     try:
@@ -38,14 +38,14 @@ def comment_clip(commentator: Commentator, path: Path, parameters: Parameters) -
             clock,
             [plan.sample_times(index) for index in range(len(plan))],
             slot=Fraction(parameters.frame_stride) / parameters.capture_fps,
-            size=commentator.frame_size(video.width, video.height),
+            size=commentator.frame_size(video.width, video.height, prompt),
         )
         previous = None
         for index, sampled in enumerate(samples):
             if not sampled.frames:
                 continue
             window = Window(index, *plan.span(index), sampled.frames)
-            comment = commentator.comment(window, Prompt(parameters.max_new_tokens), previous)
+            comment = commentator.comment(window, prompt, previous, Draft())
             previous = comment if comment.kind is CommentKind.SAID else previous
             yield window, sampled, comment
     finally:

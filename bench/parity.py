@@ -22,10 +22,10 @@ from torch import Tensor
 
 from worker.minicpm import Message, PromptStyle, Sampling
 from worker.minicpm.batch import generate
-from worker.minicpm.config import DTYPES, read_config
+from worker.minicpm.config import DTYPES, QUERIES, read_config
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import Picture, to_patches
-from worker.minicpm.prompt import QUERIES, EncodedPrompt, PromptEncoder
+from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
 from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.weights import load_network
 
@@ -236,11 +236,12 @@ class Comparison:
         room = int(lengths.max()) + steps
         cache = self.network.new_cache(len(prompts), room)
         seen = self.network.look([view for prompt in prompts for view in prompt.views])
+        slots = torch.arange(len(prompts), device=self.network.device)
         scores = [self.network.prefill(prompts, seen, cache, range(len(prompts)))]
         for step in range(steps - 1):
             tokens = torch.tensor([answer[min(step, len(answer) - 1)] for answer in answers])
-            tokens = tokens.to(self.network.device)
-            scores.append(self.network.decode_step(tokens, lengths + step, cache, room))
+            tokens = tokens.to(self.network.token_device)
+            scores.append(self.network.decode_step(tokens, slots, lengths + step, cache))
         return torch.stack(scores, dim=1)
 
     def _compare_answers(self, cases: Sequence[Case], prompts: Sequence[EncodedPrompt]) -> None:

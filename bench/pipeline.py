@@ -1,8 +1,9 @@
 """Measure the whole way of a job with the built-in commentator: `python -m bench.pipeline [CLIP…]`.
 
 Runs `reelnotes serve` in a throwaway folder, submits each clip as often as makes MINUTES of video, and
-measures from the first submit to the last segment: times real time, the median window, and the peak
-memory of the worker and its decoders. Without a clip: the sample.
+measures from the first submit to the last segment: times real time, CPU seconds, the median window, and
+the most memory that the worker, and any one decoder, has taken since it started: VmHWM, which the kernel
+keeps, in megabytes of 10^6 bytes. Without a clip: the sample.
 """
 
 import argparse
@@ -20,11 +21,11 @@ from statistics import median
 
 import psutil
 
+from bench.footage import SAMPLE
 from bench.hardware import hardware
 from client import Client
 from serve import find
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "bikes.mp4"
 ROOT = Path(__file__).parents[1]
 
 
@@ -35,12 +36,13 @@ class Run:
     height: int
     video_seconds: float
     wall_seconds: float
+    cpu_seconds: float  # of the worker and its decoders
     windows: int
     window_ms: float  # median, from the end of the one before to the end of this one
     decode_ms: float
     inference_ms: float
-    worker_mib: float  # peak resident memory of the worker process
-    decoders_mib: float  # ... of its decoder processes together
+    worker_mb: float  # peak resident memory of the worker process, since its start
+    decoder_mb: float  # ... of the decoder process that took most
 
     @property
     def realtime(self) -> float:
@@ -85,16 +87,16 @@ def _url(folder: Path, server: "subprocess.Popen[bytes]") -> str:
 
 
 def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minutes: float) -> Run:
+    before = _Usage(server.pid)
     begun = time.perf_counter()
     first = client.submit(clip, {})
     duration_s = first["video"]["duration_ms"] / 1000
     copies = max(1, math.ceil(minutes * 60 / duration_s))
     ids = [first["id"], *(client.submit(clip, {})["id"] for _ in range(copies - 1))]
-    memory = _Memory(server.pid)
     while not all(client.job(job_id)["state"] in ("done", "failed") for job_id in ids):
-        memory.look()
         time.sleep(0.25)
     wall_s = time.perf_counter() - begun
+    after = _Usage(server.pid)
     timings = [s["timings"] for job_id in ids for s in client.segments(job_id)["segments"]]
     return Run(
         clip.name,
@@ -102,51 +104,53 @@ def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minu
         first["video"]["height"],
         duration_s * copies,
         wall_s,
+        after.cpu_s - before.cpu_s,
         len(timings),
         median(t["total_ms"] for t in timings),
         median(t["decode_ms"] for t in timings),
         median(t["vision_ms"] + t["generate_ms"] for t in timings),
-        memory.worker_mib,
-        memory.decoders_mib,
+        after.worker_mb,
+        after.decoder_mb,
     )
 
 
-class _Memory:
-    """The most memory that was seen in use."""
+class _Usage:
+    """What the worker and its decoders have used since they started. They all live on between jobs."""
 
     def __init__(self, server_pid: int) -> None:
-        self._server = psutil.Process(server_pid)
-        self.worker_mib = 0.0
-        self.decoders_mib = 0.0
-
-    def look(self) -> None:
-        worker = decoders = 0
-        for process in self._server.children(recursive=True):
-            try:
-                command, resident = " ".join(process.cmdline()), process.memory_info().rss
-            except psutil.NoSuchProcess:
+        self.cpu_s = self.worker_mb = self.decoder_mb = 0.0
+        for process in psutil.Process(server_pid).children(recursive=True):
+            command = " ".join(process.cmdline())
+            if "cli worker" in command:
+                self.worker_mb = max(self.worker_mb, _peak_mb(process.pid))
+            elif "worker.video.child" in command:
+                self.decoder_mb = max(self.decoder_mb, _peak_mb(process.pid))
+            else:
                 continue
-            if (
-                "cli worker" in command
-            ):  # a fork of it that is about to become a decoder isn't another
-                worker = max(worker, resident)
-            decoders += resident if "worker.video.child" in command else 0
-        self.worker_mib = max(self.worker_mib, worker / 2**20)
-        self.decoders_mib = max(self.decoders_mib, decoders / 2**20)
+            times = process.cpu_times()
+            self.cpu_s += times.user + times.system
+
+
+def _peak_mb(pid: int) -> float:
+    """Return the most memory that a process has had resident."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise SystemExit(f"Process {pid} has ended: its peak is unknown.")
 
 
 def _report(runs: list[Run], out: Path | None) -> None:
     print(f"{date.today()}  {hardware()}")
     print("command: python -m bench.pipeline" + "".join(f" {word}" for word in sys.argv[1:]))
     print(
-        f"{'clip':28}{'pixels':>10}{'video s':>9}{'wall s':>8}{'× real time':>13}{'window ms':>11}"
-        f"{'decode':>8}{'infer':>7}{'worker MiB':>12}{'decoders':>10}"
+        f"{'clip':28}{'pixels':>10}{'video s':>9}{'wall s':>8}{'CPU s':>8}{'× real time':>13}{'window ms':>11}"
+        f"{'decode':>8}{'infer':>7}{'worker MB':>12}{'decoder':>10}"
     )
     for run in runs:
         print(
             f"{run.clip[:27]:28}{f'{run.width}×{run.height}':>10}{run.video_seconds:9.0f}"
-            f"{run.wall_seconds:8.1f}{run.realtime:13.1f}{run.window_ms:11.0f}{run.decode_ms:8.0f}"
-            f"{run.inference_ms:7.0f}{run.worker_mib:12.0f}{run.decoders_mib:10.0f}"
+            f"{run.wall_seconds:8.1f}{run.cpu_seconds:8.1f}{run.realtime:13.1f}{run.window_ms:11.0f}{run.decode_ms:8.0f}"
+            f"{run.inference_ms:7.0f}{run.worker_mb:12.0f}{run.decoder_mb:10.0f}"
         )
     if out is not None:
         results = [{**asdict(run), "realtime": run.realtime} for run in runs]

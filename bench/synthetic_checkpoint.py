@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
 from torch import Tensor
 
 HIDDEN, FFN, HEADS, KV_HEADS, HEAD_DIM, LAYERS, VOCABULARY = 4096, 12288, 32, 8, 128, 36, 151748
@@ -25,6 +28,10 @@ SPEECH, SPEECH_FFN, SPEECH_LAYERS, CODES = 768, 3072, 20, 6562
 GROUP, PACK = 128, 8
 SHARDS = {"bf16": 4, "awq": 2}
 BYTES = {"BF16": 2, "F16": 2, "I32": 4}
+WORDS = 8192  # letters and learnt words
+RARE = "QXZKVWJY"
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])  # learnt from
 CHUNK = 2**24  # numbers written at once
 ZEROS = -2004318072  # 0x88888888: eight zero points of 8
 
@@ -283,14 +290,48 @@ KNOWN_TOKENS = {
 
 
 def write_tokenizer(out: Path) -> None:
-    """A byte tokenizer of the published size: letters have the published ids, words none."""
+    """A tokenizer of the published size: letters have the published ids, words ids of their own.
+
+    Its words are learnt from this project's pages, so that a prompt in plain English has about as
+    many tokens as with the published one; all other ids are made-up words, so that an answer can be
+    read again in as many tokens, and judged.
+    """
+    merges = learn_merges(PAGES)
     vocabulary = {letter: number for number, letter in enumerate(byte_letters())}
+    for number, (first, second) in enumerate(merges, start=len(vocabulary)):
+        vocabulary.setdefault(first + second, number)
     taken = {*vocabulary.values(), *KNOWN_TOKENS.values()}
-    vocabulary |= {f"unused_{n}": n for n in range(VOCABULARY) if n not in taken}
+    words = (pair for pair in made_up_words() if "".join(pair) not in vocabulary)
+    for number in (n for n in range(VOCABULARY) if n not in taken):
+        if number % 12 == 0:
+            vocabulary["".join(merges[-1]) + "."] = number  # now and then a sentence ends
+        else:
+            merges.append(pair := next(words))
+            vocabulary["".join(pair)] = number
     added = {str(number): {"content": text} for text, number in KNOWN_TOKENS.items()}
     _write_json(out / "vocab.json", vocabulary)
-    (out / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    lines = ["#version: 0.2", *(f"{first} {second}" for first, second in merges)]
+    (out / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     _write_json(out / "tokenizer_config.json", {"added_tokens_decoder": added})
+
+
+def made_up_words() -> Iterator[tuple[str, str]]:
+    """Pairs that make up words of letters that English never joins: the shortest first."""
+    words = ["\u0120"]  # a space
+    while True:
+        words = [word + letter for word in words for letter in RARE]
+        yield from ((word[:-1], word[-1]) for word in words)
+
+
+def learn_merges(pages: Sequence[Path]) -> list[tuple[str, str]]:
+    """Pairs that byte-level BPE joins, the most frequent first."""
+    bpe = Tokenizer(BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = BpeTrainer(
+        vocab_size=WORDS, initial_alphabet=byte_letters(), min_frequency=2, show_progress=False
+    )
+    bpe.train_from_iterator((page.read_text(encoding="utf-8") for page in pages), trainer)
+    return [(first, second) for first, second in json.loads(bpe.to_str())["model"]["merges"]]
 
 
 def byte_letters() -> list[str]:

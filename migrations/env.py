@@ -2,11 +2,13 @@
 
 from alembic import context
 
+from migrations import is_compared
 from models.tables import Table
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Table.metadata,
+    include_name=is_compared,
     render_as_batch=True,
     compare_type=True,
     transactional_ddl=True,

@@ -9,13 +9,18 @@
     ├── TimedOut            timeout
     ├── WorkerLost          worker-lost     the process that worked on it ended again and again
     ├── CommentatorFailed   commentator     the network failed
+    │   └── PromptRefused   commentator     the prompt is longer than the network takes
     ├── InternalError       internal        our bug
     └── RequestRefused      what a person or a program asked for can't be done
         ├── InvalidRequest  invalid
         ├── NotFound        not-found
+        ├── Expired         expired         an upload on which nothing arrived for too long
         ├── Conflict        conflict        the job is in a state that doesn't allow it
+        ├── FetchFailed     fetch           an address or a file of the server gave nothing that could be kept
+        ├── KeyReused       key-reused      an idempotency key came with another request before
         └── StoreBusy       unavailable     the store or the disk can't take it now; nothing is lost
-            └── DiskFull    disk-full
+            ├── DiskFull    disk-full
+            └── MediaAway   unavailable     the object storage can't be used now
 
 `str(error)` is a whole sentence: what happened, why, and what to do. It may quote hostile text
 (file names), so whoever shows it escapes it.
@@ -62,6 +67,10 @@ class CommentatorFailed(AppError):
     kind = "commentator"
 
 
+class PromptRefused(CommentatorFailed):
+    """Asked the same again, it would be refused again."""
+
+
 class InternalError(AppError):
     kind = "internal"
 
@@ -78,8 +87,20 @@ class NotFound(RequestRefused):
     kind = "not-found"
 
 
+class Expired(RequestRefused):
+    kind = "expired"
+
+
 class Conflict(RequestRefused):
     kind = "conflict"
+
+
+class FetchFailed(RequestRefused):
+    kind = "fetch"
+
+
+class KeyReused(RequestRefused):
+    kind = "key-reused"
 
 
 class StoreBusy(RequestRefused):
@@ -88,6 +109,14 @@ class StoreBusy(RequestRefused):
 
 class DiskFull(StoreBusy):
     kind = "disk-full"
+
+
+class MediaAway(StoreBusy):
+    """The object storage doesn't do what it was asked. `next_step` is for whoever runs the server."""
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.next_step = next_step
 
 
 FAILURES: dict[str, type[AppError]] = {

@@ -1,6 +1,7 @@
 """Jobs: what people ask for, and the states it goes through.
 
     queued → running → done | failed | cancelled;  queued, running ⇄ paused;  failed, cancelled → queued
+    done → queued, when somebody asks for a summary or a transcript afterwards
 
 Everybody who writes both a job and its chunks locks the chunks first.
 """
@@ -8,13 +9,38 @@ Everybody who writes both a job and its chunks locks the chunks first.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from models import additions, webhooks
 from models.clock import now_ms
 from models.errors import AppError, Conflict, InvalidRequest, NotFound
 from models.parameters import Parameters
-from models.tables import Chunk, Job, JobState, Segment, Video, is_id
+from models.tables import (
+    Addition,
+    AdditionKind,
+    Chunk,
+    Job,
+    JobState,
+    Passage,
+    Segment,
+    Stage,
+    Utterance,
+    Video,
+    is_id,
+    new_id,
+)
+from models.videos import lock_video, why_removed
 
 PRIORITIES = range(-10, 11)
 
@@ -37,12 +63,17 @@ def create_job(
     *,
     chunk_windows: int,
     priority: int = 0,
+    job_id: str | None = None,
 ) -> Job:
-    """Queue a video, cut into chunks of `chunk_windows` windows; send_hints() follows the commit."""
-    _check_priority(priority)
+    """Queue a video, cut into chunks of `chunk_windows` windows; send_hints() follows the commit.
+
+    Who must know afterwards whether the commit was heard says the job's id.
+    """
+    check_priority(priority)
     window_count = len(parameters.plan(video))
     now = now_ms()
     job = Job(
+        id=job_id or new_id(),
         video=video,
         filename=filename,
         commentator=parameters.commentator,
@@ -67,7 +98,39 @@ def create_job(
             for first in range(0, window_count, chunk_windows)
         ],
     )
+    for kind in parameters.additions:
+        if kind is not AdditionKind.TRANSCRIPT or video.has_audio:
+            additions.plan(session, job, kind)
+    job.stage = min(_stages_left(session, job.id))
     return job
+
+
+def add(session: Session, job_id: str, kind: AdditionKind) -> Job:
+    """Want a summary or a transcript, anew if there is one; open_hints() and send_hints() follow.
+
+    A job that is done is queued again. Raises Conflict for one that failed or was cancelled.
+    """
+    get_job(session, job_id)
+    job = lock_job(session, job_id)
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        raise Conflict(f"The job is {job.state}: retry it first, then ask for a {kind}.")
+    if kind is AdditionKind.TRANSCRIPT:
+        if not job.video.has_audio:
+            raise Conflict("The video has no sound: there is nothing to write down.")
+        need_media(session, job.video_id, "Its sound can't be written down.")
+    additions.plan(session, job, kind)
+    job.stage = min(_stages_left(session, job_id))
+    if job.state is JobState.DONE:
+        _enter(session, job, JobState.QUEUED)
+    return job
+
+
+def drop(session: Session, job_id: str, kind: AdditionKind) -> Job:
+    """Remove a summary or a transcript, or end its making. Raises NotFound if there is none."""
+    additions.get_addition(session, get_job(session, job_id).id, kind)
+    additions.forget(session, job_id, kind)
+    finish_if_complete(session, job_id)
+    return get_job(session, job_id)
 
 
 def get_job(session: Session, job_id: str) -> Job:
@@ -77,19 +140,53 @@ def get_job(session: Session, job_id: str) -> Job:
     return job
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs a list holds; None: whatever it is."""
+
+    state: JobState | None = None
+    failure: str | None = None  # failed in this way
+    commentator: str | None = None
+    filename: str | None = None  # is a part of it, in capitals or not
+    from_ms: int | None = None  # submitted then or later
+    until_ms: int | None = None  # submitted before
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.state is not None:
+            found.append(Job.state == self.state)
+        if self.failure is not None:
+            found += [Job.failure_kind == self.failure, Job.state == JobState.FAILED]
+        if self.commentator is not None:
+            found.append(Job.commentator == self.commentator)
+        if self.filename is not None:
+            found.append(Job.filename.icontains(self.filename, autoescape=True))
+        if self.from_ms is not None:
+            found.append(Job.created_ms >= self.from_ms)
+        if self.until_ms is not None:
+            found.append(Job.created_ms < self.until_ms)
+        return found
+
+
+ALL = Filter()
+
+
 def list_jobs(
-    session: Session, *, limit: int, before: Job | None = None, state: JobState | None = None
+    session: Session, *, limit: int, before: Job | None = None, wanted: Filter = ALL
 ) -> Sequence[Job]:
     """Return jobs, newest first; `before` continues a list after its last job."""
-    statement = select(Job).order_by(Job.created_ms.desc(), Job.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(
-            (Job.created_ms < before.created_ms)
-            | ((Job.created_ms == before.created_ms) & (Job.id < before.id))
-        )
-    if state is not None:
-        statement = statement.where(Job.state == state)
-    return session.scalars(statement).all()
+    statement = select(Job).where(*wanted.conditions(), *_behind(before))
+    return session.scalars(statement.order_by(*_NEWEST_FIRST).limit(limit)).all()
+
+
+def _behind(before: Job | None) -> list[ColumnElement[bool]]:
+    if before is None:
+        return []
+    same_moment = (Job.created_ms == before.created_ms) & (Job.id < before.id)
+    return [(Job.created_ms < before.created_ms) | same_moment]
+
+
+_NEWEST_FIRST = (Job.created_ms.desc(), Job.id.desc())
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
@@ -98,12 +195,41 @@ def count_jobs(session: Session) -> dict[JobState, int]:
     return {state: count for state, count in rows}  # noqa: C416 (a row is no pair to mypy)
 
 
+def count_failures(session: Session) -> dict[str, int]:
+    """Count the failed jobs by the kind of their failure, the most frequent first."""
+    count = func.count()
+    rows = session.execute(
+        select(Job.failure_kind, count)
+        .where(Job.state == JobState.FAILED)
+        .group_by(Job.failure_kind)
+        .order_by(count.desc(), Job.failure_kind)
+    )
+    return {kind or "internal": number for kind, number in rows}
+
+
+def list_ids(
+    session: Session, *, limit: int, before: Job | None = None, wanted: Filter = ALL
+) -> Sequence[str]:
+    """Return the jobs' ids, newest first; `before` continues a list after its last one."""
+    statement = select(Job.id).where(*wanted.conditions(), *_behind(before))
+    return session.scalars(statement.order_by(*_NEWEST_FIRST).limit(limit)).all()
+
+
+def list_of_video(
+    session: Session, video_id: str, *, limit: int, before: Job | None = None, wanted: Filter = ALL
+) -> Sequence[Job]:
+    """Return the jobs of a video, newest first."""
+    of_video = select(Job).where(Job.video_id == video_id)
+    statement = of_video.where(*wanted.conditions(), *_behind(before))
+    return session.scalars(statement.order_by(*_NEWEST_FIRST).limit(limit)).all()
+
+
 def open_hints(session: Session, job: Job, parallelism: int) -> Hints:
     """Void the hints that are about and return new ones, at most one for each unfinished chunk."""
     unfinished = session.scalar(
         select(func.count())
         .select_from(Chunk)
-        .where(Chunk.job_id == job.id, Chunk.cursor < Chunk.stop)
+        .where(Chunk.job_id == job.id, Chunk.stage == job.stage, Chunk.cursor < Chunk.stop)
     )
     job.hint_epoch += 1
     job.hinted_ms = now_ms()
@@ -112,16 +238,23 @@ def open_hints(session: Session, job: Job, parallelism: int) -> Hints:
 
 
 def cancel(session: Session, job_id: str) -> Job:
-    """End a job; what is under way is fenced off and written nowhere."""
+    """End a job; what is under way is fenced off and written nowhere.
+
+    One whose commentary is complete is done: only what was to be added to it is given up.
+    """
     get_job(session, job_id)
     session.execute(
         update(Chunk)
         .where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
-        .values(owner=None, lease_until_ms=None)
+        .values(owner=None, lease_until_ms=None, partial_text=None)
     )
     job = lock_job(session, job_id)
     _allow(job, "cancelled", JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
-    _enter(job, JobState.CANCELLED)
+    if _misses_windows(session, job_id):
+        _enter(session, job, JobState.CANCELLED)
+    else:
+        additions.forget_unfinished(session, job_id)
+        _enter(session, job, JobState.DONE)
     return job
 
 
@@ -129,7 +262,7 @@ def pause(session: Session, job_id: str) -> Job:
     """Let the windows under way finish and begin no more."""
     job = lock_job(session, job_id)
     _allow(job, "paused", JobState.QUEUED, JobState.RUNNING)
-    _enter(job, JobState.PAUSED)
+    _enter(session, job, JobState.PAUSED)
     return job
 
 
@@ -137,7 +270,7 @@ def resume(session: Session, job_id: str) -> Job:
     """Queue a paused job again; it goes on where it stopped."""
     job = lock_job(session, job_id)
     _allow(job, "resumed", JobState.PAUSED)
-    _enter(job, JobState.QUEUED)
+    _enter(session, job, JobState.QUEUED)
     return job
 
 
@@ -151,14 +284,22 @@ def retry(session: Session, job_id: str) -> Job:
     )
     job = lock_job(session, job_id)
     _allow(job, "retried", JobState.FAILED, JobState.CANCELLED)
+    need_media(session, job.video_id, "This job can't be retried.")
     job.failure_kind = job.failure_text = job.failure_window = None
-    _enter(job, JobState.QUEUED)
+    _enter(session, job, JobState.QUEUED)
     return job
+
+
+def need_media(session: Session, video_id: str, refusal: str) -> None:
+    """Raise Conflict if a video's file was removed; it stays for a job that is opened in this transaction."""
+    video = lock_video(session, video_id)
+    if video is not None and (reason := why_removed(video)):
+        raise Conflict(f"{refusal} {reason}")
 
 
 def set_priority(session: Session, job_id: str, priority: int) -> Job:
     """Move a job before (higher) or behind (lower) others; the next free worker heeds it."""
-    _check_priority(priority)
+    check_priority(priority)
     job = lock_job(session, job_id)
     job.priority = priority
     return job
@@ -167,35 +308,49 @@ def set_priority(session: Session, job_id: str, priority: int) -> Job:
 def delete_job(session: Session, job_id: str) -> str:
     """Delete a job with all that was said; return the id of its video."""
     job = get_job(session, job_id)
-    for table in (Chunk, Segment):
+    for table in (Chunk, Segment, Passage, Utterance, Addition):
         session.execute(delete(table).where(table.job_id == job_id))
     session.execute(delete(Job).where(Job.id == job_id))
     session.expunge(job)
     return job.video_id
 
 
+_JOBS = Job.metadata.tables["jobs"]
+_AT_WORK = select(func.count()).where(Chunk.job_id == bindparam("job_id"), Chunk.owner.is_not(None))
+_FOLLOWED = (  # built once: a claim waits for it
+    update(_JOBS).where(_JOBS.c.id == bindparam("job_id")).values(hinted_ms=bindparam("now"))
+)
+_STARTED = (
+    update(_JOBS)
+    .where(_JOBS.c.id == bindparam("job_id"), _JOBS.c.state == JobState.QUEUED)
+    .values(
+        state=JobState.RUNNING,
+        started_ms=func.coalesce(_JOBS.c.started_ms, bindparam("now", type_=BigInteger)),
+        running_since_ms=case(  # speed is that of the commentary
+            (_JOBS.c.stage == Stage.WINDOWS, bindparam("now", type_=BigInteger)), else_=None
+        ),
+    )
+)
+
+
 def begin(session: Session, job_id: str) -> None:
     """Note that a chunk of the job is being worked on."""
     now = now_ms()
     _forget_rest(session, job_id, now)
-    session.execute(update(Job).where(Job.id == job_id).values(hinted_ms=now))
-    session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.state == JobState.QUEUED)
-        .values(
-            state=JobState.RUNNING,
-            started_ms=func.coalesce(Job.started_ms, now),
-            running_since_ms=now,
-        )
-    )
+    session.execute(_FOLLOWED, {"job_id": job_id, "now": now})
+    session.execute(_STARTED, {"job_id": job_id, "now": now})
 
 
 def _forget_rest(session: Session, job_id: str, now: int) -> None:
     """End the stretch of work at its last segment if nobody has worked on the job since."""
-    at_work = select(func.count()).where(Chunk.job_id == job_id, Chunk.owner.is_not(None))
-    if (session.scalar(at_work) or 0) > 1:  # others than the chunk that begins now
+    at_work = session.scalar(_AT_WORK, {"job_id": job_id}) or 0
+    if at_work > 1:  # others than the chunk that begins now
         return
-    last = session.scalar(select(func.max(Segment.created_ms)).where(Segment.job_id == job_id))
+    last = session.scalar(
+        select(func.max(Segment.created_ms)).where(
+            Segment.job_id == job_id, Segment.taken_from.is_(None)
+        )
+    )
     rested_since = func.coalesce(last, Job.running_since_ms)
     worked = case(
         (rested_since > Job.running_since_ms, rested_since - Job.running_since_ms), else_=0
@@ -208,22 +363,55 @@ def _forget_rest(session: Session, job_id: str, now: int) -> None:
 
 
 def finish_if_complete(session: Session, job_id: str) -> None:
-    """End the job as done when no window is missing. The lock keeps two last chunks from missing it."""
-    job = lock_job(session, job_id)
-    missing = session.scalar(
-        select(exists().where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop))
-    )
-    if not missing and not job.state.ended:
-        _enter(job, JobState.DONE)
-
-
-def fail(session: Session, job_id: str, failure: AppError, window: int) -> None:
-    """End the job as failed, unless it has ended or been paused otherwise meanwhile."""
+    """Let the job go on to its next stage, or end as done. The lock keeps two last chunks from missing it."""
     job = lock_job(session, job_id)
     if job.state.ended:
         return
-    job.failure_kind, job.failure_text, job.failure_window = failure.kind, str(failure), window
-    _enter(job, JobState.FAILED)
+    additions.settle(session, job_id)
+    stage = min(_stages_left(session, job_id), default=None)
+    if stage is None:
+        _enter(session, job, JobState.DONE)
+    elif stage != job.stage:
+        _stop_clock(job)
+        job.stage = stage
+        if stage == Stage.WINDOWS and job.state is JobState.RUNNING:
+            job.running_since_ms = now_ms()
+
+
+def _stages_left(session: Session, job_id: str) -> Sequence[int]:
+    return session.scalars(
+        select(Chunk.stage).where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop).distinct()
+    ).all()
+
+
+def _misses_windows(session: Session, job_id: str) -> bool:
+    return Stage.WINDOWS in _stages_left(session, job_id)
+
+
+def note_network(session: Session, job_id: str, network: dict[str, str]) -> None:
+    """Remember which network comments the job; several may, one after another."""
+    job = lock_job(session, job_id)
+    if network not in job.networks:
+        job.networks = [*job.networks, network]
+
+
+def fail(
+    session: Session, job_id: str, failure: AppError, step: int, stage: int = Stage.WINDOWS
+) -> None:
+    """End the job as failed, unless it has ended or been paused otherwise meanwhile.
+
+    Where only an addition failed, the job goes on without it.
+    """
+    kind = additions.kind_of(stage)
+    if kind is not None:
+        additions.give_up(session, job_id, kind, failure)
+        finish_if_complete(session, job_id)
+        return
+    job = lock_job(session, job_id)
+    if job.state.ended:
+        return
+    job.failure_kind, job.failure_text, job.failure_window = failure.kind, str(failure), step
+    _enter(session, job, JobState.FAILED)
 
 
 def lock_job(session: Session, job_id: str) -> Job:
@@ -239,13 +427,19 @@ def lock_job(session: Session, job_id: str) -> Job:
     return job
 
 
-def _enter(job: Job, state: JobState) -> None:
-    now = now_ms()
-    if job.running_since_ms is not None:
-        job.ran_ms += max(0, now - job.running_since_ms)
-        job.running_since_ms = None
-    job.finished_ms = now if state.ended else None
+def _enter(session: Session, job: Job, state: JobState) -> None:
+    _stop_clock(job)
+    job.finished_ms = now_ms() if state.ended else None
     job.state = state
+    if state.ended:
+        webhooks.note_end(session, job)
+
+
+def _stop_clock(job: Job) -> None:
+    """End the stretch in which windows were commented."""
+    if job.running_since_ms is not None:
+        job.ran_ms += max(0, now_ms() - job.running_since_ms)
+        job.running_since_ms = None
 
 
 def _allow(job: Job, wish: str, *states: JobState) -> None:
@@ -253,7 +447,8 @@ def _allow(job: Job, wish: str, *states: JobState) -> None:
         raise Conflict(f"A job that is {job.state} can't be {wish}.")
 
 
-def _check_priority(priority: int) -> None:
+def check_priority(priority: int) -> None:
+    """Raise InvalidRequest for a priority that there isn't."""
     if priority not in PRIORITIES:
         raise InvalidRequest(
             f"Priority must be a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}, not {priority}."

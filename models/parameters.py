@@ -5,16 +5,16 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Self
 
+from models.commentators import COMMENTATORS
 from models.errors import InvalidRequest
-from models.tables import Video
+from models.prompting import PROMPT_FIELDS, Prompting, parse_prompting, refuse_unheeded
+from models.ranges import Range
+from models.tables import AdditionKind, Video
 from models.videos import VideoFacts, seconds
 from models.windows import WindowPlan
-from settings import Settings, read_number
+from settings import Settings
 
 MAX_WINDOWS = 200_000
-
-COMMENTATORS = {"builtin": "object tags, not a vision-language model"}
-"""What a person must know of each commentator before believing it, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,29 @@ class Parameters:
     window_hop: int  # never 0 here: the default is worked out
     change_threshold: float
     max_new_tokens: int
+    prompting: Prompting | None  # None: the commentator is not asked in words
+    summary: int = 0  # 1: tell the whole video in the end, with chapters
+    transcript: int = 0  # 1: write down what is said first; 2: and let the commentator know
+
+    @property
+    def additions(self) -> list[AdditionKind]:
+        wanted = {AdditionKind.TRANSCRIPT: self.transcript, AdditionKind.SUMMARY: self.summary}
+        return [kind for kind, is_wanted in wanted.items() if is_wanted]
 
     def to_json(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"capture_fps": str(self.capture_fps)}
+        """Return one flat object: a prompt's parameters stand beside the windows'."""
+        values = {name: getattr(self, name) for name in _OWN_FIELDS}
+        asked = self.prompting.to_json() if self.prompting else {}
+        return {**values, "capture_fps": str(self.capture_fps), **asked}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        return cls(**{**values, "capture_fps": Fraction(values["capture_fps"])})
+        """Read a snapshot, also one that an older version made."""
+        own = {name: values[name] for name in _OWN_FIELDS if name not in SWITCHES}
+        own |= {name: values.get(name, 0) for name in SWITCHES}
+        about = COMMENTATORS.get(own["commentator"])
+        asked = Prompting.from_json(values) if about and about.is_prompted else None
+        return cls(**{**own, "capture_fps": Fraction(own["capture_fps"])}, prompting=asked)
 
     def plan(self, video: Video | VideoFacts) -> WindowPlan:
         """Lay the windows over a video; raise InvalidRequest if there would be too many."""
@@ -55,54 +70,64 @@ class Parameters:
         return plan
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The values a number may take, both ends included."""
-
-    low: float
-    high: float
-    what: str  # how a person calls it
-
-
 RANGES = {
     "capture_fps": Range(0.001, 240, "Samples per second"),
     "frames_per_inference": Range(1, 64, "Frames per window"),
     "frame_stride": Range(1, 1000, "Frame stride"),
     "window_hop": Range(0, 100_000, "Window hop"),
     "change_threshold": Range(0, 255, "Change threshold"),
-    "max_new_tokens": Range(8, 2048, "Longest comment"),
+    "max_new_tokens": Range(8, 1024, "Longest comment"),  # half of a window's room
 }
 
 
+SWITCHES = {
+    "summary": Range(0, 1, "Summary"),
+    "transcript": Range(0, 2, "Transcript"),
+}
+"""What is made beside the commentary; 0: not."""
+
+NO_TRANSCRIBER = (
+    "Nobody writes down speech on this server: set TRANSCRIBE_MODEL, and TRANSCRIBE_URL if an endpoint is "
+    "to do it."
+)
+
+PARAMETER_FIELDS = ("commentator", *RANGES, *SWITCHES, *PROMPT_FIELDS)
+"""What a request may set, by the names of the form and the API."""
+
+_OWN_FIELDS = tuple(field.name for field in fields(Parameters) if field.name != "prompting")
+
+
 def parse_parameters(request: Mapping[str, str], defaults: Settings) -> Parameters:
-    """Read a form or query: names as in Parameters, empty or missing means the default.
+    """Read a form or query: names as in PARAMETER_FIELDS, empty or missing means the default.
 
     Raises InvalidRequest that names the field and the values it takes.
     """
+    commentator = request.get("commentator", "").strip() or defaults.commentators[0]
+    about = COMMENTATORS.get(commentator) if commentator in defaults.commentators else None
+    if about is None:
+        raise InvalidRequest(_no_commentator(commentator, defaults))
     values: dict[str, Any] = {
-        name: _number(name, request.get(name, "").strip(), getattr(defaults, name))
-        for name in RANGES
+        name: limits.read(request.get(name, "").strip(), getattr(defaults, name))
+        for name, limits in {**RANGES, **SWITCHES}.items()
     }
     values["window_hop"] = (
         values["window_hop"] or values["frames_per_inference"] * values["frame_stride"]
     )
-    commentator = request.get("commentator", "").strip() or defaults.commentator
-    if commentator not in COMMENTATORS:
+    if values["transcript"] and not defaults.transcribes:
+        raise InvalidRequest(NO_TRANSCRIBER)
+    if values["transcript"] == 2 and not about.is_prompted:
         raise InvalidRequest(
-            f"There is no commentator called {commentator[:40]!r}; choose {' or '.join(COMMENTATORS)}."
+            f"The commentator {commentator} is not asked in words, so it can't be told what is said: choose "
+            "`transcript` 1, or another commentator."
         )
-    return Parameters(commentator=commentator, **values)
+    refuse_unheeded(request, commentator, about)
+    prompting = parse_prompting(request, defaults) if about.is_prompted else None
+    return Parameters(commentator=commentator, prompting=prompting, **values)
 
 
-def _number(name: str, text: str, default: Any) -> Any:
-    limits = RANGES[name]
-    try:
-        value = read_number(text, type(default)) if text else default
-    except (ValueError, ZeroDivisionError):
-        value = None
-    if value is None or not limits.low <= value <= limits.high:
-        raise InvalidRequest(
-            f"{limits.what} must be {'a whole number' if isinstance(default, int) else 'a number'} "
-            f"from {limits.low:g} to {limits.high:g}, not {text[:40] or str(value)!r}."
-        )
-    return value
+def _no_commentator(name: str, defaults: Settings) -> str:
+    offered = [other for other in defaults.commentators if other in COMMENTATORS]
+    choice = f"choose {' or '.join(offered)}" if offered else f"there are {', '.join(COMMENTATORS)}"
+    if name in COMMENTATORS:
+        return f"Nobody comments as {name} on this server (setting COMMENTATOR); {choice}."
+    return f"There is no commentator called {name[:40]!r}; {choice}."

@@ -1,10 +1,12 @@
 """Videos: what the probe found in a file, and the rows that hold it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any, Self, get_origin
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
@@ -36,7 +38,12 @@ class VideoFacts:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        """Read what a probe says. Raises ValueError for what no honest probe would say."""
+        found = {field.name: values.get(field.name) for field in fields(cls)}
+        for field in fields(cls):
+            if type(found[field.name]) is not (get_origin(field.type) or field.type):
+                raise ValueError(f"{field.name} can't be {found[field.name]!r:.40}")
+        return cls(**found)  # type: ignore[arg-type]
 
 
 def seconds(video: Video | VideoFacts, pts: int) -> Fraction:
@@ -66,6 +73,19 @@ def find_video(session: Session, sha256: str) -> Video | None:
     return session.scalar(select(Video).where(Video.sha256 == sha256))
 
 
+def lock_video(session: Session, video_id: str) -> Video | None:
+    """Return the video, kept from other writers until the transaction ends; None if it is deleted.
+
+    Whoever locks a job as well locks the video last.
+    """
+    return session.scalar(
+        select(Video)
+        .where(Video.id == video_id)
+        .with_for_update(of=Video)
+        .execution_options(populate_existing=True)
+    )
+
+
 def get_video(session: Session, video_id: str) -> Video:
     video = session.get(Video, video_id)
     if video is None:
@@ -91,11 +111,68 @@ def add_video(
 
 def remove_video_without_jobs(session: Session, video_id: str) -> bool:
     """Delete the row unless a job needs it; True says that the caller may remove the file."""
-    # An upload of the same content may be adding a job now: wait for it, then look.
-    session.execute(select(Video.id).where(Video.id == video_id).with_for_update())
+    lock_video(session, video_id)  # an upload may be adding a job now: wait for it, then look
     statement = (
         delete(Video)
         .where(Video.id == video_id, ~exists().where(Job.video_id == Video.id))
         .returning(Video.id)
     )
     return session.scalar(statement) is not None
+
+
+def video_of_no_other_job(session: Session, job_id: str) -> str | None:
+    """Return the id of the job's video if no other job uses it."""
+    video_id = select(Job.video_id).where(Job.id == job_id).scalar_subquery()
+    others = exists().where(Job.video_id == Video.id, Job.id != job_id)
+    return session.scalar(select(Video.id).where(Video.id == video_id, ~others))
+
+
+def why_removed(video: Video) -> str | None:
+    """Say since when the file is gone, and why; None while it is there."""
+    if video.removed_ms is None:
+        return None
+    day = datetime.fromtimestamp(video.removed_ms / 1000, UTC).strftime("%Y-%m-%d")
+    return (
+        f"The video was removed on {day} by the server's retention (setting KEEP_MEDIA_DAYS). What was "
+        "said of it stays. Upload the same file again to have it back."
+    )
+
+
+def videos_past(session: Session, ended_before_ms: int) -> Sequence[str]:
+    """Return the ids of videos whose jobs have all ended, the last of them before that time."""
+    last_end = func.max(Job.finished_ms)
+    return session.scalars(
+        select(Video.id)
+        .join(Job, Job.video_id == Video.id)
+        .where(Video.removed_ms.is_(None))
+        .group_by(Video.id)
+        .having(last_end < ended_before_ms, func.count() == func.count(Job.finished_ms))
+    ).all()
+
+
+def note_removal(session: Session, video_id: str, ended_before_ms: int) -> bool:
+    """Say in the row that the file is gone, unless it is needed again; the caller then removes it."""
+    video = lock_video(session, video_id)  # a retry or an upload may be opening a job
+    is_past = Job.finished_ms.is_not(None) & (Job.finished_ms < ended_before_ms)
+    needed = select(exists().where(Job.video_id == video_id, ~is_past))
+    if video is None or session.scalar(needed):
+        return False
+    video.removed_ms = now_ms()
+    return True
+
+
+def removed_videos(session: Session) -> dict[str, Sequence[str]]:
+    """Return the ids of removed videos, each with those of its jobs."""
+    rows = session.execute(
+        select(Video.id, Job.id).join(Job).where(Video.removed_ms.is_not(None)).order_by(Video.id)
+    )
+    found: dict[str, list[str]] = {}
+    for video_id, job_id in rows:
+        found.setdefault(video_id, []).append(job_id)
+    return dict(found)
+
+
+def is_removed(session: Session, video_id: str) -> bool:
+    """Tell whether the row still says that the file is gone; it stays so until the transaction ends."""
+    video = lock_video(session, video_id)
+    return video is not None and video.removed_ms is not None

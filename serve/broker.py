@@ -57,6 +57,13 @@ def plan_broker(queue_dir: Path, run_dir: Path) -> Broker:
     return Broker(program, f"redis://:{password}@127.0.0.1:{port}/0")
 
 
+def embedded_url(data_dir: Path) -> str:
+    """Return the URL of the broker that `serve` runs with a data folder; it must be running."""
+    lines = (data_dir / "run" / "broker.conf").read_text().splitlines()
+    given = dict(line.split(" ", 1) for line in lines)
+    return f"redis://:{given['requirepass']}@127.0.0.1:{given['port']}/0"
+
+
 def configuration(port: int, password: str, queue_dir: Path) -> str:
     folder = str(queue_dir.absolute()).replace("\\", "\\\\").replace('"', '\\"')
     return f"""\

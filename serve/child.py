@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from models.printable import printable
 from serve import guard
 
 LONGEST_LINE = 16_384  # bytes; a longer line of output is told in pieces
@@ -78,7 +79,7 @@ class Child:
         if self._unfinished and (self.ended() or len(self._unfinished) > LONGEST_LINE):
             lines.append(self._unfinished)
             self._unfinished = b""
-        return [line.decode(errors="replace").rstrip() for line in lines]
+        return [printable(line.decode(errors="replace").rstrip()) for line in lines]
 
 
 def run_to_end(program: Program) -> int:

@@ -3,15 +3,20 @@
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from models.commentators import COMMENTATORS
 from serve.child import Program
+from serve.gpus import visible_gpus
 from settings import Settings
 
 WEB_GRACE = 5.0  # seconds, of which requests that are being answered get WEB_GRACEFUL_TIMEOUT
 WEB_GRACEFUL_TIMEOUT = 3
+LONGEST_HEADER = 2**15  # bytes: the prompts of a resumable upload travel in one
 WORKER_GRACE = 20.0  # seconds to finish the windows in flight
-WEB_THREADS = 64  # each event stream and each paused player holds one
+WEB_THREADS = 192  # each event stream, upload and paused player holds one
+WEB_KEEP_ALIVE = 15  # seconds, longer than a page waits between two questions; it holds no thread
 HUSHED = ("worker: Warm shutdown",)  # Celery's words at every end
 
 
@@ -27,9 +32,13 @@ def gunicorn(bind: str, tmp_dir: Path) -> Sequence[str]:
     return (
         *(sys.executable, "-m", "gunicorn", "web.wsgi:app", "--bind", bind),
         *("--worker-class", "gthread", "--workers", "1", "--threads", str(WEB_THREADS)),
+        *("--keep-alive", str(WEB_KEEP_ALIVE)),
         *("--graceful-timeout", str(WEB_GRACEFUL_TIMEOUT), "--timeout", "120"),
         *("--worker-tmp-dir", str(heartbeat_dir), "--no-control-socket"),
-        *("--log-level", "warning"),
+        *("--log-level", "warning", "--logger-class", "web.server_log.ServerLog"),
+        *("--limit-request-field_size", str(LONGEST_HEADER)),
+        # A sender on this machine is no proxy: only PROXIES says that there is one.
+        *("--forwarded-allow-ips", "", "--forwarder-headers", ""),
     )
 
 
@@ -44,15 +53,26 @@ def plan_programs(
     workers = [
         Program(
             name,
-            reelnotes("worker", "--name", name),
-            env,
+            reelnotes("worker", "--name", name, "--commentator", commentator),
+            {**env, **gpu},
             stop_order=1,
             grace=WORKER_GRACE,
             hushed=HUSHED,
         )
-        for name in worker_names(settings.worker_processes)
+        for name, commentator, gpu in plan_workers(settings)
     ]
-    return [web, *workers, Program("beat", reelnotes("beat"), env, hushed=HUSHED)]
+    beat = Program("beat", reelnotes("beat"), env, hushed=HUSHED)
+    beat, *workers = _with_ports(settings.metrics_port, [beat, *workers])
+    return [web, *workers, beat]
+
+
+def _with_ports(first: int, programs: Sequence[Program]) -> list[Program]:
+    """Deal out the ports on which each tells its metrics. Beat has the first: there is always one."""
+    ports = range(first, first + len(programs)) if first else [0] * len(programs)
+    return [
+        replace(program, env={**program.env, "METRICS_PORT": str(port)})
+        for program, port in zip(programs, ports, strict=True)
+    ]
 
 
 def environment(settings: Settings, tmp_dir: Path) -> dict[str, str]:
@@ -67,5 +87,30 @@ def environment(settings: Settings, tmp_dir: Path) -> dict[str, str]:
     }
 
 
-def worker_names(count: int) -> list[str]:
-    return ["worker"] if count == 1 else [f"worker-{number + 1}" for number in range(count)]
+def plan_workers(settings: Settings) -> list[tuple[str, str, dict[str, str]]]:
+    """Return name, commentator and GPU (as a variable) of each worker process.
+
+    Names tell apart only what there is.
+    """
+    several = len(settings.commentators) > 1
+    return [
+        ("-".join(["worker", *[commentator] * several, *number]), commentator, gpu)
+        for commentator in settings.commentators
+        for number, gpu in zip(
+            _numbers(settings.worker_processes), _gpus(settings, commentator), strict=True
+        )
+    ]
+
+
+def _numbers(count: int) -> list[tuple[str, ...]]:
+    return [()] if count == 1 else [(str(number + 1),) for number in range(count)]
+
+
+def _gpus(settings: Settings, commentator: str) -> list[dict[str, str]]:
+    """Deal the GPUs out in turn; one process alone takes the first by itself."""
+    count = settings.worker_processes
+    about = COMMENTATORS.get(commentator)
+    gpus = visible_gpus() if about and about.takes_gpu and count > 1 else ()
+    if not gpus:
+        return [{}] * count
+    return [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} for number in range(count)]

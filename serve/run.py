@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from models.media import Media
+from models.scratch import Scratch
 from serve import running
 from serve.broker import NoBroker, plan_broker
 from serve.child import Program, run_to_end
@@ -19,6 +19,7 @@ from serve.listening import CannotListen, listen, page_url
 from serve.programs import environment, plan_programs, reelnotes
 from serve.sample import SAMPLE, welcome
 from serve.supervisor import Supervisor
+from serve.telling import telling
 from settings import Settings
 
 
@@ -38,7 +39,8 @@ def serve(settings: Settings, errand: Program | None = None, log: TextIO = sys.s
             running.hold(settings.data_dir) as lock,
             listen(settings.web_host, settings.web_port) as listener,
         ):
-            supervisor = Supervisor(_prepare(settings, listener), log, guard_fds=(lock,))
+            settings, programs = _prepare(settings, listener)
+            supervisor = Supervisor(programs, log, guard_fds=(lock,), write=telling(settings))
             errand = errand or welcome(settings)
             _open_when_it_answers(supervisor, settings, page_url(listener), errand)
             return supervisor.run()
@@ -55,12 +57,13 @@ def demo(settings: Settings) -> int:
         return serve(scratch, errand, log=sys.stderr)
 
 
-def _prepare(settings: Settings, listener: socket.socket) -> list[Program]:
-    """Return the programs to run, with the store and the folders ready for them."""
+def _prepare(settings: Settings, listener: socket.socket) -> tuple[Settings, list[Program]]:
+    """Return the programs to run, with the store and the folders ready for them; and the broker's URL
+    in the settings."""
     tmp_dir = settings.data_dir / "tmp"
     shutil.rmtree(tmp_dir, ignore_errors=True)  # half exports of a server that was killed
     tmp_dir.mkdir(mode=0o700)
-    Media(settings.data_dir / "media").forget_incoming()
+    Scratch(settings.data_dir / "media" / "incoming").forget()
     programs = []
     if not settings.redis_url:
         broker = plan_broker(settings.data_dir / "broker", running.run_dir(settings.data_dir))
@@ -69,7 +72,7 @@ def _prepare(settings: Settings, listener: socket.socket) -> list[Program]:
     env = environment(settings, tmp_dir)
     if run_to_end(Program("migrate", reelnotes("migrate"), env)) != 0:
         raise CannotServe("The store could not be brought up to date: the reason stands above.")
-    return programs + plan_programs(settings, env, listener, tmp_dir)
+    return settings, programs + plan_programs(settings, env, listener, tmp_dir)
 
 
 def _open_when_it_answers(

@@ -18,13 +18,13 @@ from typing import TextIO
 
 from serve import guard
 from serve.child import Child, Program
+from serve.telling import Telling, in_text
 
 FIRST_DELAY = 0.5  # seconds before a program that ended is started again; doubles each time
 LONGEST_DELAY = 10.0
 STEADY = 30.0  # seconds after which a program counts as well: the next delay is the first again
 FAILED_STARTS = 4  # in a row, before the programs have settled: give up
 HURRIED_GRACE = 1.0  # seconds, after a second Ctrl-C
-COLOURS = (36, 32, 33, 35, 34, 31)
 
 
 @dataclass(slots=True)
@@ -42,9 +42,16 @@ class Post:
 class Supervisor:
     """Runs in one thread; `call` is the only method that another thread may use."""
 
-    def __init__(self, programs: Iterable[Program], log: TextIO, guard_fds: tuple[int, ...] = ()):
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        log: TextIO,
+        guard_fds: tuple[int, ...] = (),
+        write: Telling = in_text,
+    ):
         """`guard_fds` stay open until the last process is gone, also after a kill -9."""
         self._posts = [Post(program) for program in programs]
+        self._write = write
         self._log = log
         self._guard = _Guard(guard_fds)
         self._selector = selectors.DefaultSelector()
@@ -81,11 +88,9 @@ class Supervisor:
 
     def say(self, text: str, name: str = "reelnotes") -> None:
         width = max(len(post.program.name) for post in self._posts) if self._posts else 0
-        prefix = f"{name:<{max(width, len('reelnotes'))}} |"
-        if self._log.isatty():
-            prefix = f"\033[{COLOURS[sum(name.encode()) % len(COLOURS)]}m{prefix}\033[0m"
+        line = self._write(name, text, max(width, len("reelnotes")), self._log.isatty())
         with suppress(OSError):  # nobody reads any more: the work goes on
-            print(prefix, text, file=self._log, flush=True)
+            print(line, file=self._log, flush=True)
 
     def stop(self, exit_status: int = 0) -> None:
         """End all programs, in their order. A second call shortens the wait."""

@@ -15,20 +15,27 @@ from serve.broker import configuration, find_server, free_port
 @contextmanager
 def running_broker(folder: Path) -> Iterator[str]:
     """Yield the URL of a broker that answers."""
+    with broker_process(folder) as (url, _):
+        yield url
+
+
+@contextmanager
+def broker_process(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield the URL of a broker that answers, and its process id."""
     port, password = free_port(), secrets.token_urlsafe(8)
     config = folder / "broker.conf"
     config.write_text(configuration(port, password, folder))
     server = subprocess.Popen([find_server(), str(config)], stdout=subprocess.DEVNULL)
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     try:
-        _wait_for(url)
-        yield url
+        wait_for_broker(url)
+        yield url, server.pid
     finally:
         server.kill()
         server.wait()
 
 
-def _wait_for(url: str) -> None:
+def wait_for_broker(url: str) -> None:
     with redis.Redis.from_url(url) as client:
         for _ in range(200):
             try:

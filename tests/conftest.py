@@ -18,6 +18,19 @@ NO_POSTGRES = "needs Postgres: no server answers and no binaries are on this mac
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hostile files")
+    group.addoption("--mutations", type=int, default=200, help="how many broken files are read")
+    group.addoption("--examples", type=int, default=25, help="requests tried for each route")
+    group.addoption("--seed", type=int, default=1, help="from which they are made")
+    faults = parser.getgroup("faults", "faults (their moments come from --seed)")
+    faults.addoption(
+        "--kills", type=int, help="kills on each kind of store; else one of each program"
+    )
+    faults.addoption("--lease", type=int, default=3, help="LEASE_SECONDS meanwhile")
+    faults.addoption("--figures", type=Path, help="file to write what was measured to, as JSON")
+
+
 @pytest.fixture(scope="session")
 def media() -> Path:
     """Return the folder of real clips that stands beside the project; skip where it is missing."""
@@ -79,7 +92,11 @@ def database_url(
     else:
         yield _migrated_postgres
         with psycopg.connect(_migrated_postgres) as connection:
-            for table in ("segments", "chunks", "jobs", "videos"):
+            for table in (
+                *("segments", "passages", "utterances", "additions", "chunks", "jobs", "videos"),
+                *("tokens", "fetches", "uploads", "presets", "workers", "watched_files"),
+                *("kept_answers", "deliveries", "webhooks"),
+            ):
                 connection.execute(f"DELETE FROM {table}")
 
 

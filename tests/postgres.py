@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
+
+from serve.broker import free_port
 
 _SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432")
 
@@ -19,8 +22,8 @@ def postgres_server() -> Iterator[str | None]:
     """Yield the URL of a server on which databases may be made, or None where there is none."""
     if _answers(_SERVER):
         yield _SERVER
-    elif binaries := _binaries():
-        with _own_server(binaries) as url:
+    elif programs := find_binaries():
+        with own_server(programs) as url:
             yield url
     else:
         yield None
@@ -47,7 +50,7 @@ def _answers(server: str) -> bool:
     return True
 
 
-def _binaries() -> Path | None:
+def find_binaries() -> Path | None:
     """Return the folder of initdb and pg_ctl: on PATH, or where Debian keeps them."""
     if found := shutil.which("initdb"):
         return Path(found).parent
@@ -55,23 +58,37 @@ def _binaries() -> Path | None:
 
 
 @contextmanager
-def _own_server(binaries: Path) -> Iterator[str]:
+def own_server(programs: Path) -> Iterator[str]:
+    """Yield the URL of a server of this test alone; processes_of() finds it."""
     user = "nobody" if os.geteuid() == 0 else None  # Postgres refuses to run as root
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         if user:
             shutil.chown(folder, user)
         data = f"{folder}/data"
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust"], user)
+        port = free_port()
+        options = f"-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off"
+        _run([programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust"], user)
         _run(
-            [binaries / "pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{folder}/log", "start"],
+            [programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{folder}/log", "start"],
             user,
         )
         try:
-            yield f"postgresql://postgres@{folder.replace('/', '%2F')}"
+            yield f"postgresql://postgres@127.0.0.1:{port}"
         finally:
-            _run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], user)
+            stop: list[str | Path] = [programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
+            subprocess.run(stop, user=user, capture_output=True)  # a test may have ended it
 
 
 def _run(command: list[str | Path], user: str | None) -> None:
     subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL)
+
+
+def processes_of(url: str) -> list[psutil.Process]:
+    """Return the processes of an own server, the first of which ends all."""
+    port = url.rpartition(":")[2]
+    (main,) = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if ["-p", port] == (process.info["cmdline"] or [])[5:7]
+    ]
+    return [main, *main.children()]

@@ -14,17 +14,41 @@ ROOT = Path(__file__).parents[1]
 
 ARROWS: dict[str, set[str]] = {
     "settings": set(),
-    "models": {"settings"},
+    "telemetry": {"settings"},
+    "models": {"settings", "telemetry"},
     "migrations": {"models", "settings"},
-    "web": {"models", "settings"},
-    "worker": {"models", "settings"},
+    "web": {"models", "settings", "telemetry"},
+    "worker": {"models", "settings", "telemetry"},
     "worker.minicpm": set(),
     "serve": {"models", "settings"},
+    "pull": set(),
+    "doctor": {"migrations", "models", "pull", "serve", "settings", "worker", "worker.minicpm"},
+    "backup": {"models", "settings"},
     "client": set(),
-    "submission": {"client"},
-    "cli": {"client", "migrations", "models", "serve", "settings", "submission", "worker"},
+    "submission": {"client", "models"},
+    "cli": {
+        "backup",
+        "client",
+        "doctor",
+        "migrations",
+        "models",
+        "pull",
+        "serve",
+        "settings",
+        "submission",
+        "worker",
+    },
     "install": set(),
-    "bench": {"client", "models", "serve", "settings", "web", "worker", "worker.minicpm"},
+    "bench": {
+        "client",
+        "migrations",
+        "models",
+        "serve",
+        "settings",
+        "web",
+        "worker",
+        "worker.minicpm",
+    },
 }
 """What each part may import of ours, beside itself."""
 
@@ -34,8 +58,17 @@ TYPES_ONLY = {"client": {"web"}, "submission": {"web"}, "cli": {"web"}}
 BELOW_MODELS = {"models/errors.py", "models/windows.py"}
 """Files that import nothing of ours at all."""
 
-READS_ENVIRONMENT = {"settings.py", "serve/child.py", "bench/pipeline.py"}
-"""All but the first hand it on to their children unread."""
+READS_ENVIRONMENT = {
+    "settings.py",
+    "serve/child.py",
+    "serve/gpus.py",
+    "backup.py",
+    "bench/load.py",
+    "bench/pipeline.py",
+    "bench/replay.py",
+    "bench/store.py",
+}
+"""All but the first hand it on to their children unread, or deal out what CUDA reads of it."""
 
 
 def sources() -> list[Path]:

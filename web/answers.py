@@ -5,31 +5,91 @@ from collections.abc import Sequence
 from flask import url_for
 from sqlalchemy.orm import Session
 
-from models.media import Media
-from models.progress import progress_of
+from models.additions import Making, makings_of_all
+from models.commentators import COMMENTATORS, why_unserved
+from models.parameters import Parameters
+from models.profiles import DEFAULT_PROFILE, PROFILES
+from models.progress import Progress, progress_of_all
+from models.segments import list_partial, with_first_picture
 from models.tables import Job, Segment
+from models.windows import milliseconds
+from settings import Settings
+from web import thumbnails
 from web.exports import WRITERS
 from web.records import job_record, segment_record, video_record
-from web.shapes import JobShape, LinksShape, SegmentShape, VideoShape
+from web.renders import RENDERINGS
+from web.shapes import (
+    AdditionShape,
+    CommentatorShape,
+    JobShape,
+    LinksShape,
+    OfferShape,
+    ProfileShape,
+    RefusalShape,
+    SegmentShape,
+    ThumbnailsShape,
+    VideoShape,
+    WritingShape,
+)
+from web.site import Site
 
 
-def job_shape(session: Session, media: Media, job: Job) -> JobShape:
-    progress = progress_of(session, job)
+def job_shape(session: Session, site: Site, job: Job) -> JobShape:
+    return job_shapes(session, site, [job])[0]
+
+
+def job_shapes(session: Session, site: Site, jobs: Sequence[Job]) -> list[JobShape]:
+    progress, makings = progress_of_all(session, jobs), makings_of_all(session, jobs)
+    pictured = with_first_picture(session, [job.id for job in jobs])
+    return [
+        _job_shape(site, job, progress[job.id], makings[job.id], job.id in pictured) for job in jobs
+    ]
+
+
+def _job_shape(
+    site: Site, job: Job, progress: Progress, makings: Sequence[Making], is_pictured: bool
+) -> JobShape:
     return {
         **job_record(job),
         "priority": job.priority,
+        "additions": [addition_shape(making) for making in makings],
+        "hindrance": None if job.state.ended else why_unserved(job.commentator, site.settings),
         "video": _video_shape(job),
         "windows_done": progress.windows_done,
         "realtime": progress.realtime,
         "eta_ms": progress.eta_ms,
-        "still": _still_url(job.id, 0) if media.still(job.id, 0).exists() else None,
+        "still": still_url(job, 0) if is_pictured else None,
+        "thumbnails": _thumbnails_shape(job),
         "links": _links(job),
     }
 
 
+def addition_shape(making: Making) -> AdditionShape:
+    failure = making.failure
+    return AdditionShape(
+        kind=making.kind.value,
+        state=making.state,
+        steps_done=making.done,
+        steps_total=making.total,
+        failure=RefusalShape(kind=failure[0], message=failure[1]) if failure else None,
+    )
+
+
 def _video_shape(job: Job) -> VideoShape:
-    url = url_for("files.video", video_id=job.video_id)
-    return {**video_record(job.video), "url": url}
+    removed_ms = job.video.removed_ms
+    url = url_for("files.video", video_id=job.video_id) if removed_ms is None else None
+    return {**video_record(job.video), "url": url, "removed_ms": removed_ms}
+
+
+def _thumbnails_shape(job: Job) -> ThumbnailsShape:
+    width, height = thumbnails.tile_size(job.video)
+    return ThumbnailsShape(
+        url=url_for("files.sheet", job_id=job.id, number=0).replace("/0.jpg", "/{sheet}.jpg"),
+        columns=thumbnails.COLUMNS,
+        rows=thumbnails.ROWS,
+        width=width,
+        height=height,
+    )
 
 
 def _links(job: Job) -> LinksShape:
@@ -37,18 +97,60 @@ def _links(job: Job) -> LinksShape:
         self=url_for("api.show", job_id=job.id),
         page=url_for("pages.show", job_id=job.id),
         segments=url_for("api.segments", job_id=job.id),
+        summary=url_for("summary.show", job_id=job.id),
+        transcript=url_for("transcript.show", job_id=job.id),
         events=url_for("events.stream", job_id=job.id),
         exports={
-            name: url_for("files.export", job_id=job.id, export_format=name) for name in WRITERS
+            name: url_for("exporting.export", job_id=job.id, export_format=name) for name in WRITERS
+        },
+        renders={
+            name: url_for("exporting.show", job_id=job.id, export_format=name)
+            for name in RENDERINGS
         },
     )
 
 
 def segment_shapes(job: Job, rows: Sequence[Segment]) -> list[SegmentShape]:
+    return [{**segment_record(row, job.video), "still": still_url(job, row.index)} for row in rows]
+
+
+def writing_shapes(session: Session, job: Job) -> list[WritingShape]:
+    """Return the windows that are being written just now, in order."""
+    partial = list_partial(session, job.id)
+    if not partial:
+        return []
+    plan = Parameters.from_json(job.parameters).plan(job.video)
+    spans = [plan.span(window.index) for window in partial]
     return [
-        {**segment_record(row, job.video), "still": _still_url(job.id, row.index)} for row in rows
+        WritingShape(
+            index=window.index,
+            start_ms=milliseconds(start),
+            end_ms=milliseconds(end),
+            text=window.text,
+        )
+        for window, (start, end) in zip(partial, spans, strict=True)
     ]
 
 
-def _still_url(job_id: str, window: int) -> str:
-    return url_for("files.still", job_id=job_id, window=window)
+def offer_shape(settings: Settings) -> OfferShape:
+    return OfferShape(
+        commentators=[
+            CommentatorShape(
+                name=name,
+                label=COMMENTATORS[name].label,
+                takes_prompt=COMMENTATORS[name].is_prompted,
+            )
+            for name in settings.commentators
+        ],
+        profiles=[
+            ProfileShape(name=name, title=profile.title, system_prompt=profile.system_prompt)
+            for name, profile in PROFILES.items()
+        ],
+        default_profile=DEFAULT_PROFILE,
+    )
+
+
+def still_url(job: Job, window: int) -> str | None:
+    if job.video.removed_ms is not None:
+        return None
+    return url_for("files.still", job_id=job.id, window=window)

@@ -1,10 +1,12 @@
 """Turns every error into one page, or one JSON shape: {"error": {"kind": ..., "message": ...}}.
 
-Beside the kinds of models/errors.py the web has four of its own: sign-in, forbidden, too-many and
-method.
+Beside the kinds of models/errors.py the web has six of its own: sign-in, forbidden, too-many,
+tus-version, checksum and method.
 """
 
+from enum import IntEnum
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
@@ -15,7 +17,11 @@ from models.errors import (
     BadFile,
     Conflict,
     DiskFull,
+    Expired,
+    FetchFailed,
     InvalidRequest,
+    KeyReused,
+    MediaAway,
     NotFound,
     NoVideo,
     OutOfMemory,
@@ -25,6 +31,7 @@ from models.errors import (
     TooLarge,
     Unsupported,
 )
+from web import meters
 
 
 class SignInNeeded(RequestRefused):
@@ -38,8 +45,30 @@ class Forbidden(RequestRefused):
 class TooMany(RequestRefused):
     kind = "too-many"
 
+    def __init__(self, message: str, retry_after_s: float = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
-STATUSES: dict[type[AppError], HTTPStatus] = {
+
+class WrongVersion(RequestRefused):
+    kind = "tus-version"
+
+
+class ChecksumMismatch(RequestRefused):
+    kind = "checksum"
+
+
+class TusStatus(IntEnum):
+    """What HTTP has no name for and the tus protocol has."""
+
+    CHECKSUM_MISMATCH = 460
+
+    @property
+    def phrase(self) -> str:
+        return self.name.replace("_", " ").capitalize()
+
+
+STATUSES: dict[type[AppError], HTTPStatus | TusStatus] = {
     BadFile: HTTPStatus.UNPROCESSABLE_ENTITY,
     NoVideo: HTTPStatus.UNPROCESSABLE_ENTITY,
     OutOfMemory: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -48,12 +77,18 @@ STATUSES: dict[type[AppError], HTTPStatus] = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
+    Expired: HTTPStatus.GONE,
     Conflict: HTTPStatus.CONFLICT,
+    FetchFailed: HTTPStatus.BAD_GATEWAY,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
     StoreBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    MediaAway: HTTPStatus.SERVICE_UNAVAILABLE,
     SignInNeeded: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+    WrongVersion: HTTPStatus.PRECONDITION_FAILED,
+    ChecksumMismatch: TusStatus.CHECKSUM_MISMATCH,
 }
 """The answer to each error; any other is our fault: 500."""
 
@@ -77,10 +112,14 @@ def install(app: Flask) -> None:
 
 
 def _answer_app_error(error: AppError) -> Response:
-    return _answer(_status(error), error.kind, str(error))
+    meters.request_refused(error.kind)
+    answer = _answer(_status(error), error.kind, str(error))
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(ceil(error.retry_after_s))
+    return answer
 
 
-def _status(error: AppError) -> HTTPStatus:
+def _status(error: AppError) -> HTTPStatus | TusStatus:
     known = (STATUSES[ancestor] for ancestor in type(error).__mro__ if ancestor in STATUSES)
     return next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -99,7 +138,7 @@ def _answer_http_error(error: HTTPException) -> Response:
     return answer
 
 
-def _answer(status: HTTPStatus, kind: str, message: str) -> Response:
+def _answer(status: HTTPStatus | TusStatus, kind: str, message: str) -> Response:
     content: Any = jsonify(error={"kind": kind, "message": message})
     if wants_page():
         content = render_template("error.html", status=status, kind=kind, message=message)

@@ -1,42 +1,46 @@
 """Server-sent events: what is said of a job, and how it goes, as it happens.
 
-A stream polls the store: gently, and with one cheap query as long as nothing is new. It ends when the
-job has ended and all was sent. Each holds a thread of the server, so there is a limit to them.
+A stream tells what is stored, then what its job's feed finds. It ends when the job has ended and all was
+sent. Each holds a thread of the server, so there is a limit to them.
 """
 
-import json
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
 
 from flask import Blueprint, Response, request, stream_with_context
-from sqlalchemy.orm import Session
 
 from models import jobs
 from models.errors import NotFound, StoreBusy
-from models.segments import count_stored, first_missing, list_segments, stored_spans
-from models.tables import Job
-from web.answers import job_shape, segment_shapes
+from web.feeds import (
+    LOOK_S,
+    SEGMENTS_AN_EVENT,
+    Feed,
+    Feeds,
+    Start,
+    TooFarBehind,
+    joined,
+    segment_events,
+)
+from web.sign_in import still_welcome
 from web.site import Site, site
 
 bp = Blueprint("events", __name__)
 
-MOST_STREAMS = 40  # of the server's 64 threads
+MOST_STREAMS = 100  # of the server's threads: see serve/programs.py
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 
-_POLL_S = 0.3
-_JOB_EVENT_S = 1.0  # between two that tell of the same state
-_SEGMENTS_AN_EVENT = 500
+_CHECK_S = 2.0  # a token that was revoked reads on for no longer
 
 _places = threading.BoundedSemaphore(MOST_STREAMS)
+_feeds = Feeds()
 
 
 @bp.get("/api/jobs/<id:job_id>/events")
 def stream(job_id: str) -> Response:
-    """Send `segments` and `job` events from window `since` on; Last-Event-ID goes before it."""
+    """Send `segments`, `writing` and `job` events from window `since` on; Last-Event-ID goes before it."""
     here = site()
     with here.store.read() as session:
         jobs.get_job(session, job_id)
@@ -57,95 +61,56 @@ def stream(job_id: str) -> Response:
 
 
 def _follow(here: Site, job_id: str, since: int) -> Iterator[str]:
-    watch = _Watch(here, job_id, since)
     yield f"retry: {RETRY_MS}\n\n"
-    spoken = time.monotonic()
-    while not watch.ended:
-        for message in watch.look():
-            yield message
-            spoken = time.monotonic()
-        if time.monotonic() - spoken > HEARTBEAT_S:
-            yield ": still here\n\n"
-            spoken = time.monotonic()
-        if not watch.ended:
-            time.sleep(_POLL_S)
+    with _feeds.of(here, job_id) as feed:
+        start = feed.join()
+        yield from _stored(here, job_id, since, start)
+        for event in start.events:
+            yield event.text
+        if not start.events[-1].is_last:
+            yield from _listen(feed, start.position, since)
 
 
-@dataclass(slots=True)
-class _Watch:
-    """What one stream has told already."""
+def _stored(here: Site, job_id: str, since: int, start: Start) -> Iterator[str]:
+    """Tell what the feed told before this stream joined it."""
+    spans = ((max(first, since), stop) for first, stop in start.spans)
+    for first, stop in joined(span for span in spans if span[0] < span[1]):
+        for begin in range(first, stop, SEGMENTS_AN_EVENT):
+            end = min(stop, begin + SEGMENTS_AN_EVENT)
+            try:
+                # A transaction each: a browser that reads slowly must not hold one open.
+                with here.store.read() as session:
+                    job = jobs.get_job(session, job_id)
+                    events = list(segment_events(session, job, begin, end, start.missing))
+            except NotFound:  # deleted just now: the feed tells
+                return
+            for event in events:
+                yield event.text_since(begin)
 
-    site: Site
-    job_id: str
-    since: int
-    ended: bool = False
-    _told: dict[int, int] = field(default_factory=dict)  # chunk's first window: next one to tell
-    _pulse: tuple[Any, ...] | None = None
-    _stored: int = -1
-    _state: str = ""
-    _job_told: float = 0.0
 
-    def look(self) -> Iterator[str]:
-        """Yield what is new, then whether that was all there will be."""
+def _listen(feed: Feed, position: int, since: int) -> Iterator[str]:
+    spoken = checked = time.monotonic()
+    while True:
         try:
-            with self.site.store.read() as session:
-                job = jobs.get_job(session, self.job_id)
-                stored = count_stored(session, self.job_id)
-                messages = [
-                    *self._new_segments(session, job, stored),
-                    *self._job(session, job, stored),
-                ]
-        except NotFound:
-            self.ended = True
-            messages = [_message("deleted", {})]
-        yield from messages
-
-    def _new_segments(self, session: Session, job: Job, stored: int) -> Iterator[str]:
-        if stored == self._stored:
+            events = feed.after(position)
+        except TooFarBehind:  # it comes back and goes on where it is
             return
-        self._stored = stored
-        missing = first_missing(session, job)
-        for start, stop in _joined(self._untold(stored_spans(session, self.job_id))):
-            for first in range(start, stop, _SEGMENTS_AN_EVENT):
-                count = min(_SEGMENTS_AN_EVENT, stop - first)
-                rows = list_segments(session, self.job_id, since=first, limit=count)
-                shapes = segment_shapes(job, rows)
-                # Whoever is cut off here goes on behind what was sent, or at an earlier gap.
-                yield _message("segments", {"segments": shapes}, min(missing, first + count))
-
-    def _untold(self, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        for first, stop in spans:
-            start = max(self._told.get(first, first), self.since)
-            self._told[first] = stop
-            if start < stop:
-                yield start, stop
-
-    def _job(self, session: Session, job: Job, stored: int) -> Iterator[str]:
-        """Tell of the job when it changed; of mere progress not more often than once a second."""
-        self.ended = job.state.ended
-        pulse = (job.state, job.priority, stored)
-        waits = job.state == self._state and time.monotonic() - self._job_told < _JOB_EVENT_S
-        if pulse == self._pulse or waits:
-            return
-        self._pulse, self._state, self._job_told = pulse, job.state, time.monotonic()
-        yield _message("job", job_shape(session, self.site.media, job))
-
-
-def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Join spans that adjoin."""
-    whole: tuple[int, int] | None = None
-    for start, stop in spans:
-        if whole is not None and whole[1] == start:
-            whole = (whole[0], stop)
-            continue
-        if whole is not None:
-            yield whole
-        whole = (start, stop)
-    if whole is not None:
-        yield whole
-
-
-def _message(event: str, data: Any, last_id: int | None = None) -> str:
-    """Write an event; JSON escapes every line break, so nothing in it can begin another."""
-    name = "" if last_id is None else f"id: {last_id}\n"
-    return f"{name}event: {event}\ndata: {json.dumps(data)}\n\n"
+        for event in events:
+            if text := event.text_since(since):
+                yield text
+                spoken = time.monotonic()
+            if event.is_last:
+                return
+        position += len(events)
+        now = time.monotonic()
+        if now - spoken > HEARTBEAT_S:
+            yield ": still here\n\n"
+            spoken = now
+        if now - checked > _CHECK_S:
+            if not still_welcome():
+                return
+            checked = now
+        if not events:
+            time.sleep(LOOK_S)
+        with suppress(StoreBusy):  # looked for again in a moment
+            feed.look()

@@ -1,31 +1,24 @@
-"""Files for browsers and programs: videos in ranges, stills, exports."""
+"""Files for browsers and programs: videos in ranges, stills.
 
-import io
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+They go through this server wherever they are stored. An address at the storage itself, signed for a while,
+would need no sign-in, outlive a sign-out, and open the pages' Content-Security-Policy to another host.
+"""
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response
 
 from models import jobs
-from models.clock import now_ms
 from models.errors import NotFound
-from models.media import refusal
-from models.segments import list_segments
-from models.store import Store
-from models.tables import Job
-from models.videos import get_video
-from web.exports import WRITERS, Document, download_stem
-from web.records import job_record, segment_record, video_record
-from web.shapes import SegmentRecord
-from web.site import our_version, site
+from models.tables import Video
+from models.videos import get_video, why_removed
+from web import thumbnails
+from web.sending import send_stored
+from web.site import site
 
 bp = Blueprint("files", __name__)
 
 RANGE_BYTES = 2**20
 """Longest answer to a range request: a paused player doesn't hold a thread for a whole film."""
 
-_ROWS_AT_ONCE = 1000
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -35,90 +28,62 @@ def video(video_id: str) -> Response:
     here = site()
     with here.store.read() as session:
         row = get_video(session, video_id)
+    _refuse_removed(row)
     playable = row.mime_type.startswith("video/")
-    _shorten_range(row.size_bytes)
-    return _send_stored(
+    return _send(
         here.media.video(video_id),
         mimetype=row.mime_type if playable else "application/octet-stream",
-        as_attachment=not playable,
+        download_name=None if playable else video_id,
+        in_pieces=True,
     )
+
+
+@bp.get("/media/playback/<id:video_id>.mp4")
+def playback(video_id: str) -> Response:
+    """Send the copy of a video that every browser plays."""
+    with site().store.read() as session:
+        _refuse_removed(get_video(session, video_id))
+    storage, name = site().media.storage, site().media.playback(video_id)
+    try:
+        storage.note_use(name)
+    except FileNotFoundError as error:
+        raise NotFound("There is no copy for playing; it may have given way to others.") from error
+    return _send(name, mimetype="video/mp4", in_pieces=True)
+
+
+@bp.get("/media/sheets/<id:job_id>/<int:number>.jpg")
+def sheet(job_id: str, number: int) -> Response:
+    """Send thumbnails of many windows in one picture: of those that there are by now."""
+    here = site()
+    with here.store.read() as session:
+        job = jobs.get_job(session, job_id)
+    return _send(thumbnails.sheet(here.media, job, number), mimetype="image/jpeg")
 
 
 @bp.get("/media/stills/<id:job_id>/<int:window>.jpg")
 def still(job_id: str, window: int) -> Response:
-    return _send_stored(site().media.still(job_id, window), mimetype="image/jpeg")
+    return _send(site().media.still(job_id, window), mimetype="image/jpeg")
 
 
-def _send_stored(path: Path, mimetype: str, as_attachment: bool = False) -> Response:
+def _refuse_removed(video: Video) -> None:
+    if reason := why_removed(video):
+        raise NotFound(reason)
+
+
+def _send(
+    name: str, mimetype: str, download_name: str | None = None, in_pieces: bool = False
+) -> Response:
+    has_password = bool(site().settings.password)
     try:
-        answer = send_file(
-            path,
-            mimetype=mimetype,
-            as_attachment=as_attachment,
-            download_name=path.name if as_attachment else None,
-            conditional=True,
-            max_age=_YEAR_S,
+        answer = send_stored(
+            site().media.storage.open(name),
+            mimetype,
+            download_name=download_name,
+            longest_range=RANGE_BYTES if in_pieces else None,
         )
     except FileNotFoundError as error:
         raise NotFound("This file is not in the media folder; it may have been deleted.") from error
+    answer.cache_control.max_age = 0 if has_password else _YEAR_S
     answer.cache_control.private = True
+    answer.cache_control.no_cache = has_password or None  # nothing after sign-out
     return answer
-
-
-def _shorten_range(size_bytes: int) -> None:
-    """Let a request for one long range ask for its first RANGE_BYTES."""
-    asked = request.range
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
-        return
-    span = asked.range_for_length(size_bytes)
-    if span is not None:
-        start, stop = span
-        last = min(stop, start + RANGE_BYTES) - 1
-        request.environ["HTTP_RANGE"] = f"bytes={start}-{last}"
-
-
-@bp.get("/api/jobs/<id:job_id>/export.<export_format>")
-def export(job_id: str, export_format: str) -> Response:
-    """Write what was said so far; `inline=1` is for the player's captions."""
-    here = site()
-    writer = WRITERS.get(export_format)
-    if writer is None:
-        raise NotFound(
-            f"There is no export as {export_format[:20]!r}; choose {', '.join(WRITERS)}."
-        )
-    with here.store.read() as session:
-        job = jobs.get_job(session, job_id)
-    document = Document(
-        video=video_record(job.video),
-        job=job_record(job),
-        segments=_all_segments(here.store, job),
-        version=our_version(),
-        exported_ms=now_ms(),
-    )
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the response)
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    try:
-        writer.write(document, text)
-        text.detach()
-        file.seek(0)
-    except OSError as error:
-        raise refusal(error, "The export can't be written") from error
-    answer = send_file(
-        file,
-        mimetype=writer.mime_type,
-        as_attachment=not request.args.get("inline"),
-        download_name=download_stem(job.filename) + writer.extension,
-    )
-    answer.cache_control.no_store = True
-    return answer
-
-
-def _all_segments(store: Store, job: Job) -> Iterator[SegmentRecord]:
-    since = 0
-    while True:
-        with store.read() as session:
-            rows = list_segments(session, job.id, since=since, limit=_ROWS_AT_ONCE)
-        yield from (segment_record(row, job.video) for row in rows)
-        if len(rows) < _ROWS_AT_ONCE:
-            return
-        since = rows[-1].index + 1

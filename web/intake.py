@@ -1,72 +1,268 @@
 """From a received file to a queued job. The same content is stored once, whoever comes first."""
 
-from sqlalchemy.exc import IntegrityError
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from models import jobs
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from models import jobs, uploads
+from models.errors import (
+    FAILURES,
+    AppError,
+    BadFile,
+    Conflict,
+    DiskFull,
+    FetchFailed,
+    InvalidRequest,
+    NotFound,
+    NoVideo,
+    StoreBusy,
+    TooLarge,
+    Unsupported,
+)
 from models.hints import send_hints
 from models.jobs import Hints
-from models.media import Incoming
-from models.tables import new_id
-from models.videos import VideoFacts, add_video, facts_of, find_video
+from models.parameters import Parameters
+from models.scratch import Incoming
+from models.tables import Job, Upload, Video, new_id
+from models.videos import VideoFacts, add_video, facts_of, find_video, lock_video
+from telemetry.tracing import Submission
 from web.probe import probe
 from web.site import Site
 from web.uploads import Wish
 
+_PROBES = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+"""Each is a process of its own, and takes memory and a processor."""
+
 _TRIES = 3  # each one lost to an upload, or a deletion, of the same content at the same moment
+_STORE_PATIENCE_S = 20.0  # how long an upload that has come in waits for a store that is away
+
+log = logging.getLogger(__name__)
 
 
-def queue_upload(site: Site, incoming: Incoming, wish: Wish) -> str:
-    """Probe the file, keep it, queue its job; return the job's id.
+_FOR_GOOD = (BadFile, NoVideo, Unsupported, TooLarge, InvalidRequest)
+"""What the same file would be refused with again; after anything else trying again may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A whole file, and what it is to become."""
+
+    path: Path
+    sha256: str
+    size: int
+    wish: Wish
+    video_id: str  # that it gets, unless its content is stored already
+    settle: Callable[[Session, Job], None]  # notes the job in the transaction that makes it
+    is_kept: bool = False  # it lies where that video's file belongs
+
+
+def queue_incoming(
+    site: Site, incoming: Incoming, wish: Wish, settle: Callable[[Session, Job], None]
+) -> str:
+    """Probe the file of a request, keep it, queue its job; return the job's id.
 
     Raises what the probe refuses the file with; then nothing of it is left.
     """
     incoming.finish()
-    facts = _known_facts(site, incoming) or probe(incoming.path, wish.filename)
-    kept = new_id()
-    site.media.keep(incoming, kept)
+    submission = Submission()
+    submission.add("receive", incoming.begun_ns)
+    file = Received(incoming.path, incoming.sha256, incoming.size, wish, new_id(), settle)
+    intake = _Intake(site, file, _facts(site, file, submission), new_id(), submission)
     try:
-        used, hints = _store(site, incoming, wish, facts, kept)
+        return intake.queue()
     except BaseException:  # whatever ended it, a stopping server too: no row, so no file
-        site.media.remove_video(kept)
+        if not intake.may_be_stored():
+            site.media.remove_video(file.video_id)
         raise
-    if used != kept:
-        site.media.give_up(kept, used)
-    send_hints(site.celery, hints)
-    return hints.job_id
 
 
-def _known_facts(site: Site, incoming: Incoming) -> VideoFacts | None:
+def finish_upload(
+    site: Site, upload_id: str, check: Callable[[str], None] = lambda sha256: None
+) -> Upload:
+    """Make a whole upload a job, once, however many ask for it at once; return its settled row.
+
+    `check` is told its content's SHA-256 before that; what it raises leaves all as it was.
+
+    What is refused for good is noted with the upload, and its file removed. Raises what may go
+    better next time, such as StoreBusy: then all is left for that.
+    """
+    arrivals = site.media.storage.arrivals
+    with arrivals.undisturbed(upload_id):
+        with site.store.read() as session:
+            upload = session.get(Upload, upload_id)
+        if upload is None or upload.is_settled:  # somebody else was first
+            return _settled(site, upload_id)
+        with arrivals.whole(upload_id, upload.length_bytes) as whole:
+            check(whole.sha256)
+            received = Received(
+                path=whole.path,
+                sha256=whole.sha256,
+                size=upload.length_bytes,
+                wish=Wish(
+                    upload.filename, Parameters.from_json(upload.parameters), upload.priority
+                ),
+                # So that after a kill the file is found on either side of its move.
+                video_id=upload_id,
+                settle=lambda session, job: uploads.settle(session, upload_id, job.id),
+                is_kept=whole.is_kept,
+            )
+            _settle(site, received, upload)
+    return _settled(site, upload_id)
+
+
+def _settle(site: Site, received: Received, upload: Upload) -> None:
+    """Queue the job of an upload, or note with it what it is refused with for good."""
+    submission = Submission()
+    submission.add("receive", upload.created_ms * 1_000_000)
+    try:
+        facts = _facts(site, received, submission)
+        _Intake(site, received, facts, new_id(), submission).queue()
+    except _FOR_GOOD as failure:
+        with site.store.write() as session:
+            uploads.settle_failed(session, upload.id, failure)
+        site.media.remove_upload(upload.id)
+    except Conflict:  # on another host, whose locks aren't ours
+        pass
+
+
+def refusal_of(upload: Upload) -> AppError:
+    """Return what a refused upload was refused with."""
+    others = (InvalidRequest, FetchFailed)
+    kinds: dict[str, type[AppError]] = {**FAILURES, **{error.kind: error for error in others}}
+    return kinds[upload.failure_kind or ""](upload.failure_text)
+
+
+def remove_upload(site: Site, upload_id: str) -> None:
+    """Give an upload up, with what has come of it. A job that it has become stays."""
+    with site.media.storage.arrivals.undisturbed(upload_id):
+        with site.store.write() as session:
+            has_no_job = uploads.remove_upload(session, upload_id)
+        if has_no_job:
+            site.media.remove_upload(upload_id)
+
+
+def _settled(site: Site, upload_id: str) -> Upload:
     with site.store.read() as session:
-        video = find_video(session, incoming.sha256)
-        return None if video is None else facts_of(video)
+        upload = session.get(Upload, upload_id)
+    if upload is None or not upload.is_settled:
+        raise NotFound("This upload is gone: begin it anew.")
+    return upload
 
 
-def _store(
-    site: Site, incoming: Incoming, wish: Wish, facts: VideoFacts, kept: str
-) -> tuple[str, Hints]:
-    """Write the rows; return the id under which the file is used, and what to tell the workers."""
-    for _ in range(_TRIES - 1):
+def _facts(site: Site, file: Received, submission: Submission) -> VideoFacts:
+    """Return what the file holds; it is probed unless its content is known."""
+    with site.store.read() as session:
+        video = find_video(session, file.sha256)
+    if video is not None:
+        return facts_of(video)
+    with submission.step("probe"), _PROBES:
+        return probe(file.path, file.wish.filename)
+
+
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """The rows of one upload. Their ids are chosen first, so that it can be told what a lost commit did."""
+
+    site: Site
+    file: Received
+    facts: VideoFacts
+    job_id: str
+    submission: Submission
+
+    def queue(self) -> str:
+        """Keep the file, store its rows, tell the workers; return the job's id."""
+        media, file = self.site.media, self.file
+        if not file.is_kept:
+            media.keep(file.path, file.video_id)
+        with self.submission.step("store"):
+            used, hints = self._store()
+        if used != file.video_id:
+            media.remove_video(file.video_id)
+        log.info("job queued job_id=%s video_id=%s bytes=%d", hints.job_id, used, file.size)
+        self.submission.queued(hints.job_id, bytes=file.size)
+        send_hints(self.site.celery, hints)
+        return hints.job_id
+
+    def _store(self) -> tuple[str, Hints]:
+        """Write the rows; return the id under which the file is used, and what to tell the workers.
+
+        A store that restarts is waited for: the file has come in already. A full disk takes a person.
+        """
+        deadline = time.monotonic() + _STORE_PATIENCE_S
+        tries = 0
+        while True:
+            try:
+                return self._store_once()
+            except IntegrityError:
+                tries += 1
+                if tries == _TRIES:
+                    raise
+            except StoreBusy as error:
+                if isinstance(error, DiskFull) or time.monotonic() > deadline:
+                    raise
+                log.warning("upload waits for the store job_id=%s reason=%s", self.job_id, error)
+                time.sleep(0.5)
+
+    def may_be_stored(self) -> bool:
+        """Tell whether the rows are there; a store that can't be asked may have them."""
         try:
-            return _store_once(site, incoming, wish, facts, kept)
-        except IntegrityError:
-            continue
-    return _store_once(site, incoming, wish, facts, kept)
+            with self.site.store.read() as session:
+                return session.get(Job, self.job_id) is not None
+        except StoreBusy:
+            return True  # the sweep knows later
 
+    def _store_once(self) -> tuple[str, Hints]:
+        settings = self.site.settings
+        with self.site.store.write() as session:
+            job = session.get(Job, self.job_id) or self._add_job(session)
+            return job.video_id, jobs.open_hints(session, job, settings.job_parallelism)
 
-def _store_once(
-    site: Site, incoming: Incoming, wish: Wish, facts: VideoFacts, kept: str
-) -> tuple[str, Hints]:
-    settings = site.settings
-    with site.store.write() as session:
-        video = find_video(session, incoming.sha256) or add_video(
-            session, kept, incoming.sha256, incoming.size, facts
+    def _add_job(self, session: Session) -> Job:
+        video = self._stored(session) or add_video(
+            session, self.file.video_id, self.file.sha256, self.file.size, self.facts
         )
         job = jobs.create_job(
             session,
             video,
-            wish.filename,
-            wish.parameters,
-            chunk_windows=settings.chunk_windows,
-            priority=wish.priority,
+            self.file.wish.filename,
+            self.file.wish.parameters,
+            chunk_windows=self.site.settings.chunk_windows,
+            priority=self.file.wish.priority,
+            job_id=self.job_id,
         )
-        return video.id, jobs.open_hints(session, job, settings.job_parallelism)
+        self.file.settle(session, job)
+        return job
+
+    def _stored(self, session: Session) -> Video | None:
+        """Return the video with this content; its file is there, for one that was gone is replaced.
+
+        That happens before the commit: whoever sees the job finds its file. If the commit fails, a video
+        that was removed has a file again, which the sweep removes.
+        """
+        known = find_video(session, self.file.sha256)
+        video = known and lock_video(session, known.id)
+        if video is not None:
+            self.site.media.mend(video.id, self.file.video_id)
+            video.removed_ms = None
+        return video
+
+
+def finish_whole_uploads(site: Site) -> None:
+    """Queue the uploads that were whole when the server was killed before their jobs were stored."""
+    with site.store.read() as session:
+        waiting = uploads.list_uploads(session, None, limit=None)
+    for upload in waiting:
+        arrivals = site.media.storage.arrivals
+        if arrivals.size(upload.id, upload.length_bytes) != upload.length_bytes:
+            continue
+        try:
+            finish_upload(site, upload.id)
+        except AppError as failure:  # it stays whole, and is asked for again
+            log.warning("whole upload not queued upload_id=%s reason=%s", upload.id, failure)

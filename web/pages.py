@@ -1,11 +1,22 @@
 """The pages. They hold what never changes; scripts fill in the rest through the API."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from models import jobs
-from models.parameters import COMMENTATORS, RANGES, parse_parameters
+from models.commentators import COMMENTATORS
+from models.parameters import RANGES, SWITCHES, Parameters, parse_parameters
+from models.profiles import PROFILES
+from models.prompting import (
+    LONGEST_INSTRUCTION,
+    LONGEST_SYSTEM_PROMPT,
+    PROMPT_RANGES,
+    parse_prompting,
+)
 from models.tables import JobState
+from models.videos import duration_ms, why_removed
 from web.answers import job_shape
+from web.exporting import formats
+from web.exports import GROUPS, WRITERS
 from web.site import site
 
 bp = Blueprint("pages", __name__)
@@ -19,9 +30,13 @@ def index() -> str:
         "index.html",
         settings=settings,
         parameters=parse_parameters({}, settings),
-        label=COMMENTATORS[settings.commentator],
+        prompting=parse_prompting({}, settings),
+        commentators={name: COMMENTATORS[name] for name in settings.commentators},
+        profiles=PROFILES,
         states=list(JobState),
-        ranges=RANGES,
+        formats=list(WRITERS),
+        ranges={**RANGES, **SWITCHES, **PROMPT_RANGES},
+        longest={"system_prompt": LONGEST_SYSTEM_PROMPT, "instruction": LONGEST_INSTRUCTION},
     )
 
 
@@ -30,8 +45,56 @@ def show(job_id: str) -> str:
     """Show a job: the player, what is said, the timings."""
     here = site()
     with here.store.read() as session:
-        job = job_shape(session, here.media, jobs.get_job(session, job_id))
-    return render_template("job.html", job=job)
+        row = jobs.get_job(session, job_id)
+        job, removed = job_shape(session, here, row), why_removed(row.video)
+        frame_seconds = duration_ms(row.video) / 1000 / max(row.video.frame_count, 1)
+    return render_template(
+        "job.html",
+        job=job,
+        removed=removed,
+        frame_seconds=frame_seconds,
+        formats=formats(),
+        groups=GROUPS,
+    )
+
+
+@bp.get("/jobs/<id:job_id>/again")
+def again(job_id: str) -> str:
+    """Show what a job was asked, to ask it otherwise."""
+    here = site()
+    with here.store.read() as session:
+        row = jobs.get_job(session, job_id)
+        job = job_shape(session, here, row)
+    asked = Parameters.from_json(row.parameters).prompting
+    return render_template(
+        "again.html",
+        job=job,
+        settings=here.settings,
+        prompting=asked or parse_prompting({}, here.settings),
+        commentators={name: COMMENTATORS[name] for name in here.settings.commentators},
+        profiles=PROFILES,
+        ranges={**RANGES, **SWITCHES, **PROMPT_RANGES},
+        longest={"system_prompt": LONGEST_SYSTEM_PROMPT, "instruction": LONGEST_INSTRUCTION},
+    )
+
+
+@bp.get("/compare")
+def compare() -> str:
+    """Show two runs of a video beside each other."""
+    with site().store.read() as session:
+        left, right = (jobs.get_job(session, request.args.get(s, "")) for s in ("left", "right"))
+    return render_template("compare.html", left=left.id, right=right.id, filename=left.filename)
+
+
+@bp.get("/find")
+def find() -> str:
+    """Show where to search all commentary."""
+    return render_template(
+        "find.html",
+        states=list(JobState),
+        commentators=list(COMMENTATORS),
+        profiles=list(PROFILES),
+    )
 
 
 @bp.app_context_processor

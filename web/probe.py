@@ -21,6 +21,7 @@ SLOW_DISK = 20e6  # bytes a second: the whole file is read
 LONGEST_ANSWER = 1 << 20  # bytes
 LONGEST_COMPLAINT = 1 << 14
 KILLED = -signal.SIGKILL
+NO_ANSWER = "{name} could not be read: the reader gave no proper answer."
 
 
 def probe(path: Path, name: str) -> VideoFacts:
@@ -28,14 +29,25 @@ def probe(path: Path, name: str) -> VideoFacts:
 
     Raises the AppError that fits, its sentence naming the file.
     """
-    answer = _ask(path.absolute(), name)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would block
+    except OSError as error:
+        raise BadFile(f"{name} can't be opened: {error.strerror}.") from None
+    try:
+        answer = _ask(descriptor, name)
+    finally:
+        os.close(descriptor)
     failure = answer.get("failure")
-    if failure is not None:
-        raise FAILURES[failure["kind"]](f"{name} {failure['text']}")
-    return VideoFacts.from_json(answer["facts"])
+    try:
+        if failure is None:
+            return VideoFacts.from_json(answer["facts"])
+        refusal = FAILURES[failure["kind"]](f"{name} {failure['text']}")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InternalError(NO_ANSWER.format(name=name)) from None
+    raise refusal
 
 
-def _ask(path: Path, name: str) -> dict[str, Any]:
+def _ask(descriptor: int, name: str) -> dict[str, Any]:
     process = subprocess.Popen(
         [sys.executable, "-m", PROGRAM],
         stdin=subprocess.PIPE,
@@ -44,12 +56,13 @@ def _ask(path: Path, name: str) -> dict[str, Any]:
         cwd=ROOT,
         env=ENVIRONMENT,
         start_new_session=True,
+        pass_fds=(descriptor,),  # the only file that it can read
         bufsize=0,
     )
-    seconds = SECONDS + _size(path) / SLOW_DISK
+    seconds = SECONDS + os.fstat(descriptor).st_size / SLOW_DISK
     with process:
         try:
-            output = _exchange(process, json.dumps({"path": str(path)}).encode(), seconds)
+            output = _exchange(process, json.dumps({"descriptor": descriptor}).encode(), seconds)
         except TimeoutError:
             raise TimedOut(
                 f"{name} could not be read within {seconds / 60:.0f} minutes. It may be damaged: "
@@ -59,13 +72,11 @@ def _ask(path: Path, name: str) -> dict[str, Any]:
             process.kill()
         assert process.stderr is not None
         complaint = process.stderr.read(LONGEST_COMPLAINT).decode(errors="replace")
+    if len(output) >= LONGEST_ANSWER:  # it was ended in the middle of it
+        raise InternalError(NO_ANSWER.format(name=name))
     if process.returncode != 0:
         raise _death(process.returncode, name) from RuntimeError(complaint)
     return _parse(output, name)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0  # the reader says what is wrong with it
 
 
 def _exchange(process: subprocess.Popen[bytes], request: bytes, seconds: float) -> bytes:
@@ -108,7 +119,5 @@ def _parse(output: bytes, name: str) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(output)
     except ValueError:
-        raise InternalError(
-            f"{name} could not be read: the reader gave no proper answer."
-        ) from None
-    return answer
+        raise InternalError(NO_ANSWER.format(name=name)) from None
+    return answer if isinstance(answer, dict) else {}

@@ -1,10 +1,27 @@
 """From the store's rows to the records of web/shapes.py."""
 
-from models.parameters import COMMENTATORS, Parameters
-from models.tables import Job, Segment, Video
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from models.commentators import label_of
+from models.parameters import Parameters
+from models.passages import get_whole, list_chapters
+from models.segments import original_words, shown_words
+from models.tables import Addition, AdditionKind, Job, Passage, Segment, Utterance, Video
 from models.videos import duration_ms, time_ms
 from models.windows import milliseconds
-from web.shapes import FailureRecord, JobRecord, SegmentRecord, TimingsRecord, VideoRecord
+from web.shapes import (
+    ChapterRecord,
+    FailureRecord,
+    JobRecord,
+    NetworkRecord,
+    SegmentRecord,
+    SummaryRecord,
+    TimingsRecord,
+    UtteranceRecord,
+    VideoRecord,
+)
 
 
 def video_record(video: Video) -> VideoRecord:
@@ -29,9 +46,19 @@ def job_record(job: Job) -> JobRecord:
         filename=job.filename,
         state=job.state.value,
         commentator=job.commentator,
-        commentator_label=COMMENTATORS.get(job.commentator, ""),
-        parameters=job.parameters,
+        commentator_label=label_of(job.commentator),
+        parameters=Parameters.from_json(job.parameters).to_json(),
+        networks=[
+            NetworkRecord(
+                name=network["name"],
+                checkpoint=network["checkpoint"],
+                fingerprint=network["fingerprint"],
+            )
+            for network in job.networks
+        ],
         windows_total=job.window_count,
+        source_id=job.source_id,
+        windows_taken=job.windows_taken,
         created_ms=job.created_ms,
         started_ms=job.started_ms,
         finished_ms=job.finished_ms,
@@ -51,14 +78,22 @@ def _failure_record(job: Job) -> FailureRecord | None:
     )
 
 
-def segment_record(row: Segment, video: Video) -> SegmentRecord:
+def segment_record(row: Segment, video: Video, *, original: bool = False) -> SegmentRecord:
+    """Tell of a segment in the words that are shown: a person's correction, unless `original`."""
+    words = original_words(row) if original else shown_words(row)
     return SegmentRecord(
         index=row.index,
         start_ms=row.start_ms,
         end_ms=row.end_ms,
-        kind=row.kind.value,
-        text=row.text,
-        reason=row.reason,
+        kind=words.kind.value,
+        text=words.text,
+        reason=words.reason,
+        original_kind=row.kind.value,
+        original_text=row.text,
+        revision=row.revision,
+        corrected_by=row.corrected_by,
+        corrected_ms=row.corrected_ms,
+        taken_from=row.taken_from,
         facts=row.facts,
         frame_times_ms=[time_ms(video, pts) for pts in row.frame_pts],
         timings=_timings_record(row),
@@ -66,6 +101,38 @@ def segment_record(row: Segment, video: Video) -> SegmentRecord:
         tokens_out=row.tokens_out,
         created_ms=row.created_ms,
     )
+
+
+def summary_record(finished_ms: int, whole: Passage, chapters: Sequence[Passage]) -> SummaryRecord:
+    return SummaryRecord(
+        title=whole.title,
+        text=whole.text,
+        chapters=[
+            ChapterRecord(
+                start_ms=chapter.start_ms,
+                end_ms=chapter.end_ms,
+                title=chapter.title,
+                text=chapter.text,
+            )
+            for chapter in chapters
+        ],
+        finished_ms=finished_ms,
+    )
+
+
+def utterance_record(row: Utterance) -> UtteranceRecord:
+    return UtteranceRecord(
+        start_ms=row.start_ms, end_ms=row.end_ms, text=row.text, language=row.language
+    )
+
+
+def read_summary(session: Session, job_id: str) -> SummaryRecord | None:
+    """Return the finished summary; None if there is none, or nothing was said that it could tell."""
+    addition = session.get(Addition, (job_id, AdditionKind.SUMMARY))
+    if addition is None or addition.finished_ms is None or addition.failure_kind is not None:
+        return None
+    whole, chapters = get_whole(session, job_id), list_chapters(session, job_id)
+    return summary_record(addition.finished_ms, whole, chapters) if whole else None
 
 
 def _timings_record(row: Segment) -> TimingsRecord:

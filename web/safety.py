@@ -7,7 +7,9 @@ from flask import Flask, Response, request
 from web.errors import Forbidden
 from web.site import site
 
+_YEAR_S = 365 * 24 * 3600
 _OURSELVES = {"127.0.0.1", "localhost", "::1"}
+OPEN_TO_PROBES = {"health.health", "health.ready"}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 PAGE_POLICY = (
@@ -28,7 +30,7 @@ def _check_host() -> None:
     settings = site().settings
     guarded = settings.is_loopback and not settings.password
     host = _address(f"//{request.headers.get('Host', '')}").hostname
-    if guarded and request.endpoint != "api.health" and host not in _OURSELVES:
+    if guarded and request.endpoint not in OPEN_TO_PROBES and host not in _OURSELVES:
         raise Forbidden(
             "This server answers only to http://127.0.0.1 and http://localhost. To reach it under "
             "another name, set PASSWORD."
@@ -37,7 +39,8 @@ def _check_host() -> None:
 
 def _check_origin() -> None:
     """Refuse a change that another site's page sends with this browser's cookie."""
-    if request.method in _SAFE_METHODS or "Authorization" in request.headers:
+    is_program = request.headers.get("Authorization", "").lower().startswith("bearer ")
+    if request.method in _SAFE_METHODS or is_program:
         return
     site_of_origin = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
@@ -62,6 +65,8 @@ def _add_headers(answer: Response) -> Response:
     answer.headers["Referrer-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    if request.path.startswith("/api/") and not answer.headers.get("Cache-Control"):
+    if request.is_secure and site().settings.proxies:
+        answer.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
+    if request.endpoint != "static" and not answer.headers.get("Cache-Control"):
         answer.cache_control.no_store = True
     return answer

@@ -1,252 +1,255 @@
-"""Follows one hint: comments one chunk of a job, window by window, each stored on its own."""
+"""Follows one hint: does one chunk of a job, step by step, each stored on its own."""
 
 import logging
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fractions import Fraction
+from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
-
-from models import chunks
+from models import chunks, jobs
 from models.chunks import Claim, LeaseLost
-from models.clock import now_ms
 from models.errors import (
     AppError,
     BadFile,
+    CommentatorFailed,
+    DiskFull,
     InternalError,
+    MediaAway,
     NoVideo,
     OutOfMemory,
+    PromptRefused,
     StoreBusy,
     TooLarge,
     Unsupported,
 )
-from models.jobs import get_job
-from models.media import Media
-from models.parameters import Parameters
-from models.segments import last_said
-from models.store import Store
-from models.tables import CommentKind, Job, Segment, Video, new_id
-from models.windows import WindowPlan, milliseconds
-from worker.commentator import Comment, Commentator, Frame, Prompt, Window
-from worker.guard import clean
-from worker.keeper import Keeper
-from worker.quarantine import Quarantine
-from worker.stills import encode_still
-from worker.video.decoder import Clock, Decoder, Sampled
+from models.jobs import Hints, note_network
+from models.owners import new_owner
+from models.tables import Job, Segment, Stage
+from telemetry import tracing
+from worker.commentator import CommentatorLost, Unwanted
+from worker.site import Site
+from worker.speech.steps import speech_steps
+from worker.step import Step
+from worker.story import story_steps
+from worker.window_steps import window_steps
 
 log = logging.getLogger(__name__)
 
-_FINAL = (BadFile, NoVideo, Unsupported, TooLarge)  # another attempt would end the same way
+# Another attempt would end the same way.
+_FINAL = (BadFile, NoVideo, Unsupported, TooLarge, PromptRefused)
 _STORE_PATIENCE_S = 60.0  # how long a finished window waits for a store that is away
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the threads of a worker process share."""
+def advance(site: Site, job_id: str, epoch: int) -> list[Hints]:
+    """Do the next free chunk of a job, or of a more urgent one.
 
-    store: Store
-    media: Media
-    commentator: Commentator
-    keeper: Keeper
-    lease_ms: int
-    window_timeout_s: float
-    quarantine: Quarantine = field(default_factory=Quarantine)
-    draining: threading.Event = field(default_factory=threading.Event)
-    local: threading.local = field(default_factory=threading.local)
-
-    def decoder(self) -> Decoder:
-        """Return this thread's decoder; its child process starts with the first file."""
-        if not hasattr(self.local, "decoder"):
-            self.local.decoder = Decoder(self.window_timeout_s)
-        decoder: Decoder = self.local.decoder
-        return decoder
-
-
-def advance(site: Site, job_id: str, epoch: int) -> bool:
-    """Comment the next free chunk of a job, or of a more urgent one.
-
-    Returns whether the hint should go on: something was done, and the job has more to do.
+    Returns the hints to send: this one goes on where something was done and the job has more to do;
+    a job that has come to another stage is given new ones.
     """
+    same = Hints(job_id, site.commentator.name, epoch, 1)
+    if site.lost.is_set():
+        return [same]
+    claim = None
+    begun_ns = time.time_ns()
     try:
         claim = _claim(site, job_id, epoch)
         if claim is None:
-            return False
-        with site.keeper.hold(claim):
-            _comment_chunk(site, claim)
-        with site.store.read() as session:
-            return chunks.has_free_chunk(session, job_id)
-    except LeaseLost:
-        log.info("chunk taken away job_id=%s", job_id)
+            return []
+        with (
+            site.keeper.hold(claim),
+            site.meter.busy.track_inprogress(),
+            tracing.chunk(claim.job_id, begun_ns, _chunk_facts(site, claim)),
+        ):
+            _do_chunk(site, claim)
+        return _hints_after(site, claim, same)
+    except (LeaseLost, Unwanted):
+        log.info(
+            "chunk taken away job_id=%s chunk_id=%s",
+            *((claim.job_id, claim.chunk_id) if claim else (job_id, "")),
+        )
+        site.meter.chunk_lost()
     except StoreBusy as error:
         log.error(
             "store is away, the sweep brings the work back job_id=%s reason=%s", job_id, error
         )
-    return False
+    return []
+
+
+def _hints_after(site: Site, claim: Claim, same: Hints) -> list[Hints]:
+    with site.store.read() as session:
+        goes_on = chunks.has_free_chunk(session, same.job_id)
+        has_moved_on = chunks.has_moved_on(session, claim)
+    if not has_moved_on:
+        return [same] if goes_on else []
+    with site.store.write() as session:
+        fresh = jobs.open_hints(session, jobs.get_job(session, claim.job_id), site.job_parallelism)
+    return [fresh, *([same] if goes_on and claim.job_id != same.job_id else [])]
 
 
 def _claim(site: Site, job_id: str, epoch: int) -> Claim | None:
-    owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{new_id()}"
     with site.store.write() as session:
-        claim = chunks.claim_chunk(session, job_id, epoch, owner, site.lease_ms)
+        claim = chunks.claim_chunk(session, job_id, epoch, new_owner(), site.lease_ms)
+        if claim is not None and site.commentator.network:
+            note_network(session, claim.job_id, site.commentator.network)
     if claim is not None:
-        log.info("chunk begins job_id=%s windows=%d-%d", claim.job_id, claim.cursor, claim.stop - 1)
+        log.info(
+            "chunk begins job_id=%s stage=%d steps=%d-%d chunk_id=%d attempt=%d",
+            *(claim.job_id, claim.stage, claim.cursor, claim.stop - 1),
+            *(claim.chunk_id, claim.attempts),
+        )
     return claim
 
 
-def _comment_chunk(site: Site, claim: Claim) -> None:
-    """Comment until the chunk is finished, the job wants no more or the worker drains; then let go."""
+def _do_chunk(site: Site, claim: Claim) -> None:
+    """Do steps until the chunk is finished, the job wants no more or the worker drains; then let go."""
     try:
-        for segment in _comment_windows(site, claim):
-            wanted = _store_patiently(site, claim, segment)
+        for step in _steps(site, claim):
+            wanted = _store_patiently(site, claim, step)
+            if step.segment is not None:
+                _tell_stored(site, step.segment)
             if not wanted or site.draining.is_set():
                 break
-    except (LeaseLost, StoreBusy):
+    except MediaAway:  # no attempt: whatever is wrong, it isn't the video
+        with site.store.write() as session:
+            chunks.release(session, claim)
         raise
+    except (LeaseLost, Unwanted, StoreBusy):
+        raise
+    except CommentatorLost as end:
+        site.lost.set()
+        lost = CommentatorFailed(f"{end} Its worker started again; if that goes on, see its log.")
+        _give_back_failed(site, claim, lost, final=False)
     except AppError as failure:
         _give_back_failed(site, claim, failure, final=isinstance(failure, _FINAL))
     except MemoryError:
-        exhausted = OutOfMemory("The worker ran out of memory at this window.")
+        exhausted = OutOfMemory("The worker ran out of memory at this step.")
         _give_back_failed(site, claim, exhausted, final=False)
     except Exception as error:
         bug = InternalError(
-            f"Reelnotes failed at this window ({type(error).__name__}): a bug of ours."
+            f"Reelnotes failed at this step ({type(error).__name__}): a bug of ours."
         )
         _give_back_failed(site, claim, bug, final=False)
         raise
     else:
         with site.store.write() as session:
             chunks.release(session, claim)
+            job = session.get(Job, claim.job_id)
+        site.meter.chunk_released()
+        log.info(
+            "chunk ends job_id=%s chunk_id=%d job_state=%s",
+            *(claim.job_id, claim.chunk_id, job.state if job else "deleted"),
+        )
+
+
+def _steps(site: Site, claim: Claim) -> Iterator[Step]:
+    if claim.stage == Stage.WINDOWS:
+        return window_steps(site, claim)
+    if claim.stage == Stage.SPEECH:
+        return speech_steps(site, claim)
+    return story_steps(site, claim)
 
 
 def _give_back_failed(site: Site, claim: Claim, failure: AppError, *, final: bool) -> None:
-    log.warning("chunk fails job_id=%s kind=%s reason=%s", claim.job_id, failure.kind, failure)
+    log.warning(
+        "chunk fails job_id=%s chunk_id=%d kind=%s reason=%s",
+        *(claim.job_id, claim.chunk_id, failure.kind, failure),
+    )
+    tracing.note_failure(failure.kind)
     with site.store.write() as session:
         chunks.release_failed(session, claim, failure, final=final)
+    site.meter.chunk_failed(failure.kind)
 
 
-def _store_patiently(site: Site, claim: Claim, segment: Segment) -> bool:
-    """Store a segment, also through a restart of the store: what was worked out isn't thrown away."""
+def _tell_stored(site: Site, segment: Segment) -> None:
+    site.meter.window_stored(segment)
+    tracing.window(
+        commented_ns=segment.created_ms * 1_000_000,
+        total_ms=segment.total_ms,
+        stages_ms={stage: getattr(segment, f"{stage}_ms") for stage in tracing.STAGES},
+        facts={
+            "reelnotes.window": segment.index,
+            "reelnotes.kind": str(segment.kind),
+            "reelnotes.tokens_in": segment.tokens_in,
+            "reelnotes.tokens_out": segment.tokens_out,
+        },
+    )
+
+
+def _chunk_facts(site: Site, claim: Claim) -> dict[str, str | int]:
+    return {
+        "reelnotes.commentator": site.commentator.name,
+        "reelnotes.chunk": claim.chunk_id,
+        "reelnotes.stage": claim.stage,
+        "reelnotes.windows": f"{claim.cursor}-{claim.stop - 1}",
+        "reelnotes.attempt": claim.attempts,
+    }
+
+
+def _store_patiently(site: Site, claim: Claim, step: Step) -> bool:
+    """Store a step, also through a restart of the store: what was worked out isn't thrown away.
+
+    A full disk is waited for as long as it takes: nobody else can write there either. Where object
+    storage stays away, the segment is stored without its picture in the end.
+    """
     deadline = time.monotonic() + _STORE_PATIENCE_S
+    still = step.still
     while True:
         try:
-            with site.store.write() as session:
-                return chunks.store_segment(session, claim, segment, site.lease_ms)
+            with _drafted(site, claim, still) as draft:
+                return _store_once(site, claim, step, draft)
         except StoreBusy as error:
-            if time.monotonic() > deadline or site.draining.is_set():
+            given_up = time.monotonic() > deadline or site.draining.is_set()
+            if given_up and still is not None and isinstance(error, MediaAway):
+                log.warning(
+                    "still not stored job_id=%s chunk_id=%d reason=%s",
+                    *(claim.job_id, claim.chunk_id, error),
+                )
+                still = None
+                continue
+            if site.draining.is_set() or (given_up and not isinstance(error, DiskFull)):
                 raise
-            log.warning("segment waits for the store job_id=%s reason=%s", claim.job_id, error)
+            log.warning(
+                "step waits for the store job_id=%s chunk_id=%d step=%d reason=%s",
+                *(claim.job_id, claim.chunk_id, step.number, error),
+            )
             time.sleep(1.0)
 
 
-def _comment_windows(site: Site, claim: Claim) -> Iterator[Segment]:
-    """Yield the segment of each window of the chunk, in order."""
-    with site.store.read() as session:
-        job = get_job(session, claim.job_id)
-        previous = _restore(last_said(session, claim.job_id, claim.first, claim.cursor))
-    parameters = Parameters.from_json(job.parameters)
-    prompt = Prompt(max_new_tokens=parameters.max_new_tokens)
-    seen: tuple[Frame, ...] = ()  # of the last window that was looked at
-    suspect = claim.attempts > 1
-    for window, sampled, begun in _windows(site, claim, job, parameters):
-        waited = time.monotonic() - begun
-        if not window.frames:
-            comment = Comment(
-                CommentKind.EMPTY, reason="No picture of this stretch could be decoded."
-            )
-        elif seen and _difference(seen[-1], window.frames) < parameters.change_threshold:
-            comment = Comment(CommentKind.UNCHANGED)
-        else:
-            with site.quarantine.window(suspect=suspect), site.keeper.watch_call(claim):
-                comment = site.commentator.comment(window, prompt, previous)
-            seen = window.frames
-        suspect = False
-        if comment.kind == CommentKind.SAID:
-            previous = comment
-        if window.frames:
-            _store_still(site, claim, window)
-        yield _segment(claim, window, sampled, comment, waited, time.monotonic() - begun)
+def _store_once(site: Site, claim: Claim, step: Step, draft: Path | None) -> bool:
+    """Store a step, unless an earlier try did whose answer was lost with the connection."""
+    with site.store.write() as session:
+        if chunks.is_stored(session, claim, step.number):
+            return chunks.is_job_open(session, claim.job_id)
+        wanted = step.store(session)
+        if draft is not None:  # fenced as the row is: who has lost the chunk changes no picture
+            with _only_the_picture(claim):
+                site.media.keep_still(draft, claim.job_id, step.number)
+        return wanted
 
 
-def _store_still(site: Site, claim: Claim, window: Window) -> None:
-    """Keep the window's first picture for the page; a disk without room costs the picture only."""
+@contextmanager
+def _drafted(site: Site, claim: Claim, still: bytes | None) -> Iterator[Path | None]:
+    """Yield a file with the still, for the window's page; None if there is none."""
+    draft = None
+    if still is not None:
+        with _only_the_picture(claim):
+            draft = site.media.scratch.draft(still)
     try:
-        jpeg = encode_still(window.frames[0].picture)
-        site.media.store_still(claim.job_id, window.index, jpeg)
-    except OSError as error:
-        log.warning("still not stored job_id=%s reason=%s", claim.job_id, error)
+        yield draft
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
-def _windows(
-    site: Site, claim: Claim, job: Job, parameters: Parameters
-) -> Iterator[tuple[Window, Sampled, float]]:
-    """Yield each window with its frames and the moment (monotonic) from which it was waited for."""
-    plan = parameters.plan(job.video)
-    indexes = range(claim.cursor, claim.stop)
-    samples = site.decoder().sample(
-        site.media.video(job.video_id),
-        _clock(job.video),
-        [plan.sample_times(index) for index in indexes],
-        slot=Fraction(parameters.frame_stride) / parameters.capture_fps,
-        size=site.commentator.frame_size(job.video.width, job.video.height),
-    )
-    begun = time.monotonic()
-    for index, sampled in zip(indexes, samples, strict=True):
-        yield _window(plan, index, sampled), sampled, begun
-        begun = time.monotonic()
-
-
-def _clock(video: Video) -> Clock:
-    return Clock(video.stream_index, Fraction(video.time_base), video.origin_pts, video.last_pts)
-
-
-def _window(plan: WindowPlan, index: int, sampled: Sampled) -> Window:
-    start, end = plan.span(index)
-    return Window(index, start, end, sampled.frames)
-
-
-def _restore(segment: Segment | None) -> Comment | None:
-    if segment is None:
-        return None
-    return Comment(segment.kind, segment.text, segment.reason, segment.facts, segment.memory)
-
-
-def _difference(reference: Frame, frames: tuple[Frame, ...]) -> float:
-    """Return the largest mean difference (0-255) of any frame from the reference."""
-    before = reference.picture.astype(np.int16)
-    return max(float(np.abs(frame.picture - before).mean()) for frame in frames)
-
-
-def _segment(
-    claim: Claim,
-    window: Window,
-    sampled: Sampled,
-    comment: Comment,
-    waited_s: float,
-    total_s: float,
-) -> Segment:
-    timings = comment.timings
-    return Segment(
-        job_id=claim.job_id,
-        index=window.index,
-        start_ms=milliseconds(window.start),
-        end_ms=milliseconds(window.end),
-        kind=comment.kind,
-        text=clean(comment.text),
-        reason=comment.reason,
-        facts=dict(comment.facts) if comment.facts is not None else None,
-        memory=dict(comment.memory) if comment.memory is not None else None,
-        frame_pts=[frame.pts for frame in window.frames],
-        waiting_ms=1000 * waited_s + timings.waiting_ms,
-        decode_ms=sampled.decode_ms,
-        vision_ms=timings.vision_ms,
-        prefill_ms=timings.prefill_ms,
-        generate_ms=timings.generate_ms,
-        total_ms=1000 * total_s,
-        tokens_in=comment.tokens_in,
-        tokens_out=comment.tokens_out,
-        created_ms=now_ms(),
-    )
+@contextmanager
+def _only_the_picture(claim: Claim) -> Iterator[None]:
+    """Let a disk without room cost the picture only; object storage that is away is waited for."""
+    try:
+        yield
+    except MediaAway:
+        raise
+    except (OSError, StoreBusy) as error:
+        log.warning(
+            "still not stored job_id=%s chunk_id=%d reason=%s",
+            *(claim.job_id, claim.chunk_id, error),
+        )

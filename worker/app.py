@@ -2,79 +2,150 @@
 
 import logging
 import os
-import sys
+import signal
+import socket
+import threading
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery, signals
 from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
 
-from models import hints
-from models.jobs import Hints
-from models.media import Media
+from models import chunks, hints
+from models.log import configure as configure_log
+from models.media import open_media
 from models.store import Store
 from settings import Settings
-from worker.advance import Site, advance
+from telemetry import exposing, tracing
+from telemetry.registry import REGISTRY
+from worker.accelerators import AcceleratorCollector
+from worker.advance import advance
+from worker.commentator import Commentator
 from worker.commentators import open_commentator
-from worker.keeper import Keeper
+from worker.courier import Courier
+from worker.keeper import EXIT_STATUS_AGAIN, Keeper
+from worker.meters import measured_step
+from worker.presence import Presence
+from worker.site import Site
+from worker.speech import open_transcriber
 from worker.sweep import Sweep
+from worker.video import sandbox
 
 _LOOK_S = 0.05
+_HOUR_S = 3600
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+_ENDING_S = 15.0  # for the threads of a worker whose commentator is lost to give their chunks back
+
+log = logging.getLogger(__name__)
 
 
-def run_worker(settings: Settings, name: str) -> int:
+def run_worker(settings: Settings, name: str, commentator_name: str) -> int:
     """Comment chunks until SIGTERM; return the exit status. `name` is how Celery calls it."""
-    _log_to_stdout()
+    _log_to_stdout(settings)
+    for lack in sandbox.missing():
+        log.warning("decoders are locked in less reason=%s", lack)
+    exposing.expose(settings, "worker")  # before the weights are read: that takes a while
+    tracing.install(settings, "worker")
+    commentator = open_commentator(settings, commentator_name)
+    return follow_hints(settings, name, open_site(settings, commentator))
+
+
+def open_site(settings: Settings, commentator: Commentator) -> Site:
     store = Store.open(settings.store_url)
-    commentator = open_commentator(settings)
-    site = Site(
+    lease_ms = chunks.lease_ms(settings.lease_seconds, settings.sweep_seconds)
+    return Site(
         store=store,
-        media=Media(settings.data_dir / "media"),
+        media=open_media(settings),
         commentator=commentator,
-        keeper=Keeper(store, settings.lease_seconds * 1000, settings.call_timeout_seconds),
-        lease_ms=settings.lease_seconds * 1000,
+        keeper=Keeper(store, lease_ms, settings.call_timeout_seconds),
+        lease_ms=lease_ms,
         window_timeout_s=settings.call_timeout_seconds,
+        transcriber=open_transcriber(settings),
+        job_parallelism=settings.job_parallelism,
     )
+
+
+def follow_hints(settings: Settings, name: str, site: Site) -> int:
+    """Do what the hints ask until SIGTERM; return the exit status."""
     app = hints.connect(settings.redis_url)
     _register_advance(app, site)
     signals.worker_shutting_down.connect(lambda **_: site.draining.set(), weak=False)
-    return _run(app, name, hints.queue_of(commentator.name), commentator.streams)
+    presence = Presence(site.store, site.commentator)
+    site.meter.streams.set(site.commentator.streams)
+    REGISTRY.register(AcceleratorCollector(site.commentator))
+    status = _run(app, name, hints.queue_of(site.commentator.name), site.commentator.streams)
+    presence.end()
+    site.keeper.end()
+    if site.lost.is_set():
+        _exit_to_start_again()
+    site.commentator.close()
+    return status
 
 
 def run_beat(settings: Settings) -> int:
-    """Send the sweep on its way every few seconds and do it here, where no commentary delays it."""
-    _log_to_stdout()
+    """Sweep every few seconds: in a process of its own, where no commentary delays it."""
+    _log_to_stdout(settings)
+    exposing.expose(settings, "beat")
     app = hints.connect(settings.redis_url)
-    media = Media(settings.data_dir / "media")
-    sweep = Sweep(Store.open(settings.store_url), app, media, settings.job_parallelism)
+    media = open_media(settings)
+    store = Store.open(settings.store_url)
+    sweep = Sweep(
+        store,
+        app,
+        media,
+        settings.job_parallelism,
+        settings.keep_media_days,
+    )
     every = {
         hints.SWEEP: (sweep.lost_work, settings.sweep_seconds),
-        hints.REMOVE_ORPHANS: (sweep.orphans, 3600),
+        hints.REMOVE_ORPHANS: (sweep.orphans, _HOUR_S),
+        hints.REMOVE_OLD_MEDIA: (sweep.old_media, _HOUR_S),
     }
     for name, (step, _) in every.items():
-        _register(app, name, step)
+        _register(app, name, measured_step(name, step))
     app.conf.beat_schedule = {
         name: {
             "task": name,
             "schedule": seconds,
-            "options": {"queue": hints.SWEEP_QUEUE, "expires": seconds},
+            "last_run_at": _LONG_AGO,  # due at the start: a laptop may not run for an hour
         }
         for name, (_, seconds) in every.items()
     }
     # A thread of this process, with its state in memory: a kill leaves neither child nor torn file.
-    beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat = EmbeddedService(app, thread=True, scheduler_cls="worker.scheduler:LocalScheduler")
     beat.start()
-    return _run(app, "beat", hints.SWEEP_QUEUE, 1)
+    Courier(store, settings.allowed_webhook_hosts).start()
+    return _run(app, "beat", hints.SWEEP_QUEUE, 1)  # which answers who asks whether it lives
 
 
 def _register_advance(app: Celery, site: Site) -> None:
+    leaving = threading.Lock()
+
     def follow_hint(job_id: str, epoch: int) -> None:
-        if advance(site, job_id, epoch):
-            hints.send_hints(app, Hints(job_id, site.commentator.name, epoch, 1))
+        for found in advance(site, job_id, epoch):
+            hints.send_hints(app, found)
+        if site.lost.is_set() and leaving.acquire(blocking=False):
+            _leave()
 
     _register(app, hints.ADVANCE, follow_hint)
+
+
+def _leave() -> None:
+    """End this process as SIGTERM does; its supervisor starts another one."""
+    log.critical("the commentator is lost, ending the process")
+    last_resort = threading.Timer(_ENDING_S, _exit_to_start_again)
+    last_resort.daemon = True
+    last_resort.start()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _exit_to_start_again() -> None:
+    """Exit without the interpreter's goodbyes: a library whose device is lost may hang in them."""
+    logging.shutdown()
+    os._exit(EXIT_STATUS_AGAIN)
 
 
 def _register(app: Celery, name: str, step: Callable[..., None]) -> None:
@@ -94,7 +165,8 @@ def _run(app: Celery, name: str, queue: str, threads: int) -> int:
         pool="threads",
         concurrency=threads,
         queues=[queue],
-        hostname=f"{name}-{os.getpid()}@%h",
+        # Celery fills in %h on its command line only; in containers all have the same process number.
+        hostname=f"{name}-{os.getpid()}@{socket.gethostname()}",
         quiet=True,
         without_gossip=True,
         without_mingle=True,
@@ -109,13 +181,9 @@ def _look_often(sender: Any, **_: Any) -> None:
     sender.hub.call_repeatedly(_LOOK_S, lambda: None)
 
 
-def _log_to_stdout() -> None:
+def _log_to_stdout(settings: Settings) -> None:
     def configure(**_: Any) -> None:
-        logging.basicConfig(
-            stream=sys.stdout,
-            level=logging.INFO,
-            format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        )
+        configure_log(settings)
         for noisy in ("celery", "kombu", "amqp"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -2,6 +2,7 @@
 
 Threads share a process and die together. A chunk whose last attempt stored nothing is a suspect: its
 next window runs alone, so that chunks that merely stood beside the culprit don't lose their attempts.
+A suspect that waits for its turn has not begun its attempt (models/chunks.py).
 """
 
 from collections.abc import Iterator
@@ -19,13 +20,8 @@ class Quarantine:
         self._suspect_inside = False
 
     @contextmanager
-    def window(self, *, suspect: bool) -> Iterator[None]:
-        """Run one window: beside others, or alone if it is a suspect."""
-        with self._alone() if suspect else self._beside_others():
-            yield
-
-    @contextmanager
-    def _beside_others(self) -> Iterator[None]:
+    def beside_others(self) -> Iterator[None]:
+        """Run an ordinary window."""
         with self._changed:
             self._changed.wait_for(lambda: not self._suspect_inside and not self._suspects_waiting)
             self._ordinary += 1
@@ -37,7 +33,8 @@ class Quarantine:
                 self._changed.notify_all()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
+        """Run a suspect's window, with no other in the process."""
         with self._changed:
             self._suspects_waiting += 1
             self._changed.wait_for(lambda: not self._suspect_inside and self._ordinary == 0)

@@ -1,4 +1,7 @@
-"""Finds what was lost: leases that ran out, jobs that nobody has a hint of, files that no row knows."""
+"""Finds what was lost: leases that ran out, jobs that nobody has a hint of, files that no row knows.
+
+And what was kept long enough: videos past their days.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -6,17 +9,20 @@ from dataclasses import dataclass
 from celery import Celery
 from sqlalchemy import select
 
-from models import chunks, hints
+from models import chunks, hints, idempotency, uploads, videos, webhooks
+from models.clock import now_ms
 from models.jobs import Hints, open_hints
 from models.media import Media
 from models.store import Store
 from models.tables import Job, Video
+from worker import meters
 
 log = logging.getLogger(__name__)
 
 _IDLE_MS = 10_000  # a job with work on which nothing has happened for so long is looked at
 _FORGOTTEN_MS = 600_000  # ... and is given new hints even if the queue is long
 _ORPHAN_AGE_S = 24 * 3600.0
+_DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +31,24 @@ class Sweep:
     broker: Celery
     media: Media
     job_parallelism: int
+    keep_media_days: int = 0  # 0: for ever
 
     def lost_work(self) -> None:
-        """Free expired leases, end jobs that miss nothing, and send the hints that are missing."""
+        """Free expired leases, end jobs that miss nothing, drop broken uploads, send missing hints."""
+        self.media.scratch.drop_broken()
         for found in (*self._free_expired(), *self._renew_lost_hints()):
             log.info("hints sent again job_id=%s count=%d", found.job_id, found.count)
             hints.send_hints(self.broker, found)
 
     def _free_expired(self) -> list[Hints]:
         with self.store.write() as session:
-            freed = chunks.free_expired(session)
+            expired = chunks.free_expired(session)
             chunks.finish_stuck(session)
+            freed = expired.to_do
             jobs = session.scalars(select(Job).where(Job.id.in_(freed))).all()
-            return [Hints(job.id, job.commentator, job.hint_epoch, freed[job.id]) for job in jobs]
+            lost = [Hints(job.id, job.commentator, job.hint_epoch, freed[job.id]) for job in jobs]
+        meters.leases_expired(expired.count)
+        return lost
 
     def _renew_lost_hints(self) -> list[Hints]:
         """Void and renew the hints of idle jobs, unless the queue shows that they merely wait in it."""
@@ -61,10 +72,56 @@ class Sweep:
             return 0
 
     def orphans(self) -> None:
-        """Remove files that no row knows: left by processes that were killed."""
+        """Remove files that no row knows: of uploads that were given up, of processes that were killed."""
+        with self.store.write() as session:
+            uploads.forget_ended(session)
+            idempotency.forget_old(session)
+            webhooks.forget_old(session)
         with self.store.read() as session:
+            arriving = uploads.list_arriving(session)  # first: what it leaves out has a video
             videos = session.scalars(select(Video.id)).all()
             jobs = session.scalars(select(Job.id)).all()
-        removed = self.media.remove_orphans(videos, jobs, _ORPHAN_AGE_S)
+        removed = self.media.remove_orphans(videos, jobs, arriving, _ORPHAN_AGE_S)
         if removed:
             log.info("orphaned files removed count=%d", removed)
+
+    def old_media(self) -> None:
+        """Remove files of videos whose last job ended KEEP_MEDIA_DAYS ago; rows and commentary stay.
+
+        The row is written first: it never promises a file that is gone, and refuses a retry from then
+        on. What a kill leaves behind between the two, the next sweep removes.
+        """
+        for video_id in self._note_removals():
+            log.info("video past its days video_id=%s days=%d", video_id, self.keep_media_days)
+        self._remove_noted()
+
+    def _note_removals(self) -> list[str]:
+        if not self.keep_media_days:
+            return []
+        ended_before_ms = now_ms() - self.keep_media_days * _DAY_MS
+        with self.store.read() as session:
+            past = videos.videos_past(session, ended_before_ms)
+        noted = []
+        for video_id in past:
+            with self.store.write() as session:
+                if videos.note_removal(session, video_id, ended_before_ms):
+                    noted.append(video_id)
+        return noted
+
+    def _remove_noted(self) -> None:
+        with self.store.read() as session:
+            removed = videos.removed_videos(session)
+        if not removed:
+            return
+        stored = self.media.stored_videos() | self.media.made_of()  # the latter also just now
+        for video_id, job_ids in removed.items():
+            if stored.isdisjoint((video_id, *job_ids)):
+                continue
+            with self.store.write() as session:
+                if not videos.is_removed(session, video_id):  # uploaded again just now
+                    continue
+                self.media.remove_video(video_id)  # while the row is locked against that
+                for job_id in job_ids:
+                    self.media.remove_stills(job_id)
+                    self.media.remove_renders(job_id)
+            log.info("media removed video_id=%s", video_id)

@@ -11,7 +11,7 @@ import pytest
 from models.tables import CommentKind
 from tests.builtin.conftest import noise, pictures_at, plain, window, written
 from worker.builtin import LABEL
-from worker.commentator import Comment, Commentator, Picture, Prompt, Window
+from worker.commentator import Comment, Commentator, Draft, Picture, Prompt, Window
 
 PROMPT = Prompt(max_new_tokens=96)
 BLACK = plain((0, 0, 0))
@@ -22,7 +22,7 @@ def commented(builtin: Commentator, windows: Sequence[Window]) -> list[Comment]:
     comments: list[Comment] = []
     for one in windows:
         said = [comment for comment in comments if comment.kind is CommentKind.SAID]
-        comments.append(builtin.comment(one, PROMPT, said[-1] if said else None))
+        comments.append(builtin.comment(one, PROMPT, said[-1] if said else None, Draft()))
     return comments
 
 
@@ -42,7 +42,7 @@ def test_black_is_said_once_and_nothing_else(builtin: Commentator) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 6), (1, 400), (17, 16)])
 def test_the_smallest_pictures_do_not_fail(builtin: Commentator, size: tuple[int, int]) -> None:
-    comment = builtin.comment(window([noise(1, *size)] * 4), PROMPT, None)
+    comment = builtin.comment(window([noise(1, *size)] * 4), PROMPT, None, Draft())
     assert comment.kind is CommentKind.SAID
     if min(size) < 16:
         assert comment.text == "The picture is too small to make anything out."
@@ -79,7 +79,7 @@ def test_a_chunk_resumed_from_the_store_reads_the_same(builtin: Commentator, med
     live = commented(builtin, windows)
     previous = live[1]
     restored = replace(previous, memory=json.loads(json.dumps(previous.memory)))
-    resumed = builtin.comment(windows[2], PROMPT, restored)
+    resumed = builtin.comment(windows[2], PROMPT, restored, Draft())
     assert (resumed.text, resumed.memory) == (live[2].text, live[2].memory)
 
 
@@ -87,15 +87,15 @@ def test_threads_get_what_one_gets_alone(builtin: Commentator, cyclist: Picture)
     windows = [
         window([picture] * 2) for picture in (cyclist, written("Hello"), noise(1), BLACK)
     ] * 2
-    alone = [builtin.comment(one, PROMPT, None) for one in windows]
+    alone = [builtin.comment(one, PROMPT, None, Draft()) for one in windows]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda one: builtin.comment(one, PROMPT, None), windows))
+        together = list(pool.map(lambda one: builtin.comment(one, PROMPT, None, Draft()), windows))
     assert [(c.text, c.facts) for c in together] == [(c.text, c.facts) for c in alone]
     assert alone[0].text.startswith("Part of a person in the middle")
 
 
 def test_facts_carry_the_label_and_timings_are_filled(builtin: Commentator) -> None:
-    comment = builtin.comment(window([written("Hello")] * 2), PROMPT, None)
+    comment = builtin.comment(window([written("Hello")] * 2), PROMPT, None, Draft())
     assert comment.facts is not None
     assert comment.facts["label"] == LABEL == "object tags, not a vision-language model"
     assert comment.facts["text"] == ["Hello"]
@@ -105,7 +105,7 @@ def test_facts_carry_the_label_and_timings_are_filled(builtin: Commentator) -> N
 
 
 def test_the_sentence_keeps_to_the_words_allowed(builtin: Commentator) -> None:
-    comment = builtin.comment(window([written("one two three four")] * 2), Prompt(4), None)
+    comment = builtin.comment(window([written("one two three four")] * 2), Prompt(4), None, Draft())
     assert comment.text == "No object recognised."
 
 
@@ -124,7 +124,7 @@ def test_the_sentence_keeps_to_the_words_allowed(builtin: Commentator) -> None:
 def test_frames_are_asked_for_no_larger_than_needed(
     builtin: Commentator, video: tuple[int, int], asked: tuple[int, int]
 ) -> None:
-    assert builtin.frame_size(*video) == asked
+    assert builtin.frame_size(*video, PROMPT) == asked
 
 
 def test_bottles_are_counted_as_they_are_taken_and_put_back(

@@ -5,7 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from web.exports import WRITERS, Document
-from web.shapes import JobRecord, SegmentRecord, TimingsRecord, VideoRecord
+from web.shapes import (
+    ChapterRecord,
+    JobRecord,
+    SegmentRecord,
+    SummaryRecord,
+    TimingsRecord,
+    VideoRecord,
+)
 
 TIMINGS = TimingsRecord(
     waiting_ms=1.0,
@@ -15,6 +22,22 @@ TIMINGS = TimingsRecord(
     generate_ms=30.123,
     total_ms=51.5,
 )
+
+
+NO_COMMENTS = ("chapters", "chapterlist", "ffmetadata", "speechsrt", "speechvtt")
+"""Formats that tell no comments."""
+
+
+def summary(*chapters: tuple[int, int, str], title: str = "A dog", text: str = "") -> SummaryRecord:
+    return SummaryRecord(
+        title=title,
+        text=text,
+        chapters=[
+            ChapterRecord(start_ms=start, end_ms=end, title=name, text=f"About {name}.")
+            for start, end, name in chapters
+        ],
+        finished_ms=1_700_000_050_000,
+    )
 
 
 def segment(
@@ -33,6 +56,12 @@ def segment(
         kind=kind,
         text=text,
         reason=reason,
+        original_kind=kind,
+        original_text=text,
+        revision=0,
+        corrected_by=None,
+        corrected_ms=None,
+        taken_from=None,
         facts={"objects": {"dog": 1}} if kind == "said" else None,
         frame_times_ms=[start_ms, start_ms + 500],
         timings=TIMINGS,
@@ -66,7 +95,10 @@ def document(
             commentator="builtin",
             commentator_label="object tags, not a vision-language model",
             parameters={"capture_fps": "2", "frames_per_inference": 4},
+            networks=[],
             windows_total=4,
+            source_id=None,
+            windows_taken=0,
             created_ms=1_700_000_000_000,
             started_ms=1_700_000_001_500,
             finished_ms=None,

@@ -17,8 +17,9 @@ from tests.exports.documents import (
 )
 
 ORIGIN = "http://reelnotes.test"
-READ_CUES = """() => new Promise((resolve, reject) => {
+READ_CUES = """(kind) => new Promise((resolve, reject) => {
     const video = document.createElement("video"), track = document.createElement("track");
+    track.kind = kind;
     track.src = "/captions.vtt";
     track.onerror = () => reject("the browser refused the track");
     track.onload = () => resolve(Array.from(track.track.cues, cue => ({
@@ -38,7 +39,7 @@ def page() -> Iterator[Page]:
         yield browser.new_page()
 
 
-def cues_in_browser(page: Page, vtt: str) -> list[dict[str, Any]]:
+def cues_in_browser(page: Page, vtt: str, kind: str = "captions") -> list[dict[str, Any]]:
     page.unroute_all()
     page.route(f"{ORIGIN}/", lambda route: route.fulfill(body="<!doctype html>"))
     page.route(
@@ -46,7 +47,7 @@ def cues_in_browser(page: Page, vtt: str) -> list[dict[str, Any]]:
         lambda route: route.fulfill(body=vtt.encode(), content_type="text/vtt"),
     )
     page.goto(f"{ORIGIN}/")
-    cues: list[dict[str, Any]] = page.evaluate(READ_CUES)
+    cues: list[dict[str, Any]] = page.evaluate(READ_CUES, kind)
     return cues
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.exports.documents import document, exported, segment
+from tests.exports.documents import document, exported, segment, summary
 from web.exports import WRITERS, Document
-from web.shapes import JobRecord, SegmentRecord, TimingsRecord, VideoRecord
+from web.shapes import JobRecord, SegmentRecord, TimingsRecord, UtteranceRecord, VideoRecord
+from worker.builtin.extract import extract
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 
@@ -55,7 +56,11 @@ def sample() -> Document:
         "warnings": [],
     }
     job: JobRecord = {**whole.job, "windows_total": 3, "finished_ms": 1_700_000_006_100}
-    return replace(whole, video=video, job=job)
+    title, text = extract([segment["text"] for segment in whole.segments], 5)
+    told = summary((0, 9643, title), title=title, text=text)
+    told["chapters"][0]["text"] = text
+    heard = UtteranceRecord(start_ms=900, end_ms=2400, text="Go on, fetch it!", language="en")
+    return replace(whole, video=video, job=job, summary=told, speech=[heard])
 
 
 def shown(

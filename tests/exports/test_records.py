@@ -38,7 +38,10 @@ def test_rows_become_json(store: Store) -> None:
             "commentator": "builtin",
             "commentator_label": "object tags, not a vision-language model",
             "parameters": default_parameters().to_json(),
+            "networks": [],
             "windows_total": 2,
+            "source_id": None,
+            "windows_taken": 0,
             "created_ms": job.created_ms,
             "started_ms": job.started_ms,
             "finished_ms": job.finished_ms,
@@ -65,8 +68,15 @@ def test_rows_become_json(store: Store) -> None:
         created_ms = said.created_ms
     assert json.loads(exported("json", document)) == {
         "format": "reelnotes/1",
-        "provenance": {"version": "1.2.3", "exported_ms": 1_700_000_003_000},
+        "provenance": {
+            "version": "1.2.3",
+            "exported_ms": 1_700_000_003_000,
+            "text": "corrected",
+            "cues": "split",
+        },
         "job": expected_job,
+        "summary": None,
+        "speech": [],
         "segments": [
             {
                 "index": 0,
@@ -75,6 +85,12 @@ def test_rows_become_json(store: Store) -> None:
                 "kind": "said",
                 "text": "A dog runs in.",
                 "reason": None,
+                "original_kind": "said",
+                "original_text": "A dog runs in.",
+                "revision": 0,
+                "corrected_by": None,
+                "corrected_ms": None,
+                "taken_from": None,
                 "facts": {"dogs": 1},
                 "frame_times_ms": [0, 500],
                 "timings": {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.exports.documents import document, exported, segment
+from tests.exports.documents import NO_COMMENTS, document, exported, segment
 from web.exports import WRITERS, Document
 from web.shapes import SegmentRecord
 
@@ -89,25 +89,29 @@ def test_json() -> None:
     assert exported("json", document(two, filename='"a".mp4')) == (
         "{\n"
         '"format": "reelnotes/1",\n'
-        '"provenance": {"version": "0.1.0", "exported_ms": 1700000100042},\n'
+        '"provenance": {"version": "0.1.0", "exported_ms": 1700000100042, "text": "corrected", "cues": "split"},\n'
         '"job": {"id": "abcdefgh23456722", "filename": "\\"a\\".mp4", "state": "done", '
         '"commentator": "builtin", '
         '"commentator_label": "object tags, not a vision-language model", '
-        '"parameters": {"capture_fps": "2", "frames_per_inference": 4}, "windows_total": 4, '
+        '"parameters": {"capture_fps": "2", "frames_per_inference": 4}, "networks": [], "windows_total": 4, '
+        '"source_id": null, "windows_taken": 0, '
         '"created_ms": 1700000000000, "started_ms": 1700000001500, "finished_ms": null, '
         '"failure": null, '
         '"video": {"id": "vwxyz23456722222", "sha256": "' + "ab" * 32 + '", '
         '"size_bytes": 1000000, "duration_ms": 15040, "width": 640, "height": 360, '
         '"codec": "h264", "container": "mov,mp4,m4a,3gp,3g2,mj2", "has_audio": false, '
         '"mime_type": "video/mp4", "warnings": ["The file is cut off."]}},\n'
-        '"segments": [\n'
+        '"summary": null,\n"speech": [],\n"segments": [\n'
         '{"index": 0, "start_ms": 0, "end_ms": 4000, "kind": "said", '
-        '"text": "A dog\\nruns in.", "reason": null, "facts": {"objects": {"dog": 1}}, '
+        '"text": "A dog\\nruns in.", "reason": null, '
+        '"original_kind": "said", "original_text": "A dog\\nruns in.", "revision": 0, '
+        '"corrected_by": null, "corrected_ms": null, "taken_from": null, "facts": {"objects": {"dog": 1}}, '
         '"frame_times_ms": [0, 500], "timings": {"waiting_ms": 1.0, "decode_ms": 20.25, '
         '"vision_ms": 0.0, "prefill_ms": 0.0, "generate_ms": 30.123, "total_ms": 51.5}, '
         '"tokens_in": null, "tokens_out": 7, "created_ms": 1700000002000},\n'
         '{"index": 1, "start_ms": 4000, "end_ms": 8000, "kind": "empty", '
-        '"text": "", "reason": "Cut off.", "facts": null, '
+        '"text": "", "reason": "Cut off.", "original_kind": "empty", "original_text": "", "revision": 0, '
+        '"corrected_by": null, "corrected_ms": null, "taken_from": null, "facts": null, '
         '"frame_times_ms": [4000, 4500], "timings": {"waiting_ms": 1.0, "decode_ms": 20.25, '
         '"vision_ms": 0.0, "prefill_ms": 0.0, "generate_ms": 30.123, "total_ms": 51.5}, '
         '"tokens_in": null, "tokens_out": 7, "created_ms": 1700000002001}\n'
@@ -124,15 +128,15 @@ def test_a_job_without_segments_still_makes_valid_files() -> None:
     assert exported("txt", nothing).endswith("\n\n")
 
 
-@pytest.mark.parametrize("format_name", ["vtt", "txt"])
+@pytest.mark.parametrize("format_name", ["vtt", "txt", "descriptions", "ttml", "fcpxml"])
 def test_an_unfinished_job_says_so(format_name: str) -> None:
-    assert "\nNot complete: the job is running\n" in exported(
+    assert "Not complete: the job is running" in exported(
         format_name, document([], state="running")
     )
     assert "Not complete" not in exported(format_name, document([]))
 
 
-@pytest.mark.parametrize("format_name", list(WRITERS))
+@pytest.mark.parametrize("format_name", [name for name in WRITERS if name not in NO_COMMENTS])
 def test_segments_are_written_as_they_come(format_name: str) -> None:
     """A film of ten hours must not have to fit into memory."""
     texts: list[str] = []

@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[2]
 
 _MARKS = {
     "web": re.compile(r"web\.wsgi:app"),
-    "worker": re.compile(r"-m cli worker"),
-    "beat": re.compile(r"-m cli beat"),
+    "worker": re.compile(r"-m \S+ worker --name"),
+    "decoder": re.compile(r"-m worker\.video\.child"),
+    "beat": re.compile(r"-m \S+ beat$"),
     "broker": re.compile(r"(valkey|redis)-server|broker\.conf"),
 }
 
@@ -46,7 +47,7 @@ class Stack:
         return Client(self.url)
 
     def program(self, name: str) -> list[psutil.Process]:
-        """Return the processes of one program: worker, web, beat or broker."""
+        """Return the processes of one program: worker, decoder, web, beat or broker."""
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             try:
@@ -67,7 +68,7 @@ class Stack:
 
     def claims(self) -> list[tuple[str, int, int]]:
         """Return (job, first, last) of every chunk that a worker began, from the log."""
-        pattern = re.compile(r"chunk begins job_id=(\S+) windows=(\d+)-(\d+)")
+        pattern = re.compile(r"chunk begins job_id=(\S+) stage=\d+ steps=(\d+)-(\d+)")
         found = (pattern.search(line) for line in list(self.log))
         return [(m[1], int(m[2]), int(m[3])) for m in found if m]
 
@@ -87,8 +88,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data_dir: Path, **settings: str) -> Iterator[Stack]:
-    """Start everything; at the end stop it with SIGTERM and see that nothing is left."""
+def running_stack(data_dir: Path, *, module: str = "cli", **settings: str) -> Iterator[Stack]:
+    """Start everything; at the end stop it with SIGTERM and see that nothing is left.
+
+    `module` is run in place of our command line.
+    """
     env = {
         **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
         "DATA_DIR": str(data_dir),
@@ -98,7 +102,7 @@ def running_stack(data_dir: Path, **settings: str) -> Iterator[Stack]:
         **settings,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "serve"],
+        [sys.executable, "-m", module, "serve"],
         cwd=ROOT,
         env=env,
         stdout=subprocess.PIPE,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cli import FORMATS
+from submission import EXTENSIONS
 from tests.journey.footage import write_moving_square
 from tests.journey.stack import ROOT, Stack, running_stack
 
@@ -52,6 +54,26 @@ def test_submit_waits_and_writes_what_is_asked_for(
     assert result.stdout.startswith("1\n00:00:00,000 --> ")
     document = json.loads((tmp_path / "o.json").read_text())
     assert [segment["end_ms"] for segment in document["segments"]] == [4000, 8000]
+
+
+def test_export_writes_every_format_and_waits_for_those_that_take_time(
+    stack: Stack, clip: Path, tmp_path: Path
+) -> None:
+    submitted = reelnotes(stack.data_dir, "submit", str(clip), "--wait")
+    job_id = submitted.stdout.split()[0]
+    outputs = [part for name in FORMATS for part in (f"--{name}", str(tmp_path))]
+    result = reelnotes(
+        stack.data_dir, "export", job_id, *outputs, "--cues", "merged", "--voice", "en-gb"
+    )
+    assert result.returncode == 0, result.stderr
+    stem = f"clip-{job_id}"
+    extensions = {EXTENSIONS.get(name, name) for name in FORMATS}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{stem}.{e}" for e in extensions}
+    assert (tmp_path / f"{stem}.mp4").read_bytes()[4:8] == b"ftyp"
+    assert (tmp_path / f"{stem}.wav").read_bytes()[:4] == b"RIFF"
+    refused = reelnotes(stack.data_dir, "export", job_id, "--wav", "-", "--voice", "xx")
+    assert refused.returncode == 1
+    assert "There is no voice for 'xx'" in refused.stderr
 
 
 def test_a_bad_file_does_not_stop_the_others_and_shows_in_the_exit_status(

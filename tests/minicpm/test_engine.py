@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,11 +22,14 @@ from worker.minicpm import (
     Message,
     NumbersOverflowed,
     OutOfDeviceMemory,
+    PromptStyle,
     PromptTooLong,
     Request,
     Sampling,
     sentence_loss,
 )
+from worker.minicpm.batch import Batch, Row
+from worker.minicpm.cache import KVCache
 from worker.minicpm.config import read_config
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import Picture, View
@@ -67,11 +73,15 @@ def test_many_threads_get_what_each_gets_alone(
     assert any(reply.text for reply in together)
 
 
-def test_pieces_make_up_the_text(engine: Engine, picture: Paint) -> None:
-    pieces: list[str] = []
-    reply = engine.comment(ask(picture(1), "What?", tokens=60, stop=False), pieces.append)
-    assert len(pieces) > 5
-    assert "".join(pieces) == reply.text.rstrip("�")
+def test_text_is_told_as_it_grows(
+    engine: Engine, picture: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.minicpm.engine.LISTEN_S", 0.001)
+    texts: list[str] = []
+    reply = engine.comment(ask(picture(1), "What?", tokens=60, stop=False), texts.append)
+    assert len(texts) > 1
+    assert texts[-1] == reply.text.rstrip("�")
+    assert all(later.startswith(text) for text, later in pairwise(texts))
 
 
 def test_a_reply_tells_what_it_took(engine: Engine, picture: Paint) -> None:
@@ -216,12 +226,113 @@ def test_a_batch_beyond_the_memory_is_halved(
         Engine(small_device, tokenizer, slots=4, room=512) as engine,
         ThreadPoolExecutor(4) as pool,
     ):
-        requests = [ask(picture(1), picture(2), "What?", seed=n) for n in range(4)]
+        requests = [ask(picture(2 * n), picture(2 * n + 1), "What?", seed=n) for n in range(4)]
         replies = list(pool.map(engine.comment, requests))
         assert all(reply.tokens_out for reply in replies)
         with pytest.raises(OutOfDeviceMemory, match="too little memory for 3 views"):
-            engine.comment(ask(picture(1), picture(2), picture(3), "What?"))
+            engine.comment(ask(picture(11), picture(12), picture(13), "What?"))
         assert engine.comment(ask(picture(1), "Next")).tokens_out
+
+
+class Fragile(SmallDevice):
+    """A small device whose second half of a batch breaks for good."""
+
+    def look(self, views: Sequence[View]) -> Tensor:
+        if len(views) == 1 and views[0].pixels.shape[0] > views[0].pixels.shape[1]:
+            raise ArithmeticError("broken")
+        return super().look(views)
+
+    most_views = 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_in_half_of_a_batch_is_told_to_everyone(
+    network: Network, tokenizer: TextTokenizer, picture: Paint
+) -> None:
+    with torch.device("meta"):
+        fragile = Fragile(network.config)
+    for name, module in network.named_children():
+        setattr(fragile, name, module)
+    engine = Engine(fragile, tokenizer, slots=4, room=512)
+    with ThreadPoolExecutor(4) as pool:
+        requests = [
+            ask(picture(n, 40, 60 if n == 3 else 30), "What?", tokens=300) for n in range(4)
+        ]
+        answers = [pool.submit(engine.comment, request) for request in requests]
+        errors = [answer.exception(timeout=60) for answer in answers]
+    assert isinstance(errors[3], EngineStopped)
+    engine.close()
+
+
+def test_a_shortage_while_choosing_changes_no_answer(
+    network: Network, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step has stored keys and rolled dice by then."""
+    requests = [ask(f"What is {n}?", tokens=30, seed=n, stop=False) for n in range(2)]
+    with Engine(network, tokenizer, slots=1, room=512) as engine:
+        wanted = [engine.comment(request).text for request in requests]
+    choose, calls = Batch._choose, []
+
+    def short_once(self: Batch, rows: Sequence[Row], *rest: Tensor) -> Tensor:
+        chosen = choose(self, rows, *rest)
+        calls.append(len(rows))
+        if len(rows) == 2 and calls.count(2) == 5:
+            raise torch.OutOfMemoryError("too little left to choose")
+        return chosen
+
+    monkeypatch.setattr(Batch, "_choose", short_once)
+    with Engine(network, tokenizer, slots=2, room=512) as engine, ThreadPoolExecutor(2) as pool:
+        assert [reply.text for reply in pool.map(engine.comment, requests)] == wanted
+    assert calls.count(2) >= 5
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 9])
+@pytest.mark.parametrize("size", [(320, 180), (720, 576), (1920, 804), (1920, 1080), (1920, 800)])
+def test_a_scaled_frame_is_shown_as_the_whole_one(
+    engine: Engine, size: tuple[int, int], most: int
+) -> None:
+    def views(width: int, height: int) -> list[tuple[int, ...]]:
+        style = PromptStyle(max_slices=most, source_size=size)
+        picture = np.zeros((height, width, 3), dtype=np.uint8)
+        prompt = engine.encoder.encode([Message("user", (picture, "?"))], style, 9000)
+        return [view.pixels.shape for view in prompt.views]
+
+    assert views(*engine.view_size(*size, most)) == views(*size)
+
+
+class Tight(SmallDevice):
+    """A network whose device runs out of memory when it writes more than two answers at once."""
+
+    def new_cache(self, slots: int, room: int) -> KVCache:
+        cache = super().new_cache(slots, room)
+        step = self.llm.decode_step
+
+        def decode_step(x: Tensor, *rest: Any) -> Tensor:
+            if len(x) > 2:
+                raise torch.OutOfMemoryError("too many rows")
+            return step(x, *rest)
+
+        self.llm.decode_step = decode_step  # type: ignore[method-assign,assignment]
+        return cache
+
+
+def test_answers_beyond_the_memory_are_written_later(
+    network: Network, tokenizer: TextTokenizer
+) -> None:
+    """To the same words; none is lost."""
+    with torch.device("meta"):
+        tight = Tight(network.config)
+    modules: dict[str, nn.Module] = dict(network.named_children())
+    for name, module in modules.items():
+        setattr(tight, name, module)
+    requests = [ask(f"What is {n}?", tokens=40, seed=n, stop=False) for n in range(5)]
+    try:
+        with Engine(tight, tokenizer, slots=5, room=512) as engine, ThreadPoolExecutor(5) as pool:
+            replies = list(pool.map(engine.comment, requests))
+    finally:
+        del network.llm.__dict__["decode_step"]
+    with Engine(network, tokenizer, slots=1, room=512) as engine:
+        assert [reply.text for reply in replies] == [engine.comment(r).text for r in requests]
 
 
 class Faulty(SmallDevice):
@@ -252,12 +363,12 @@ def test_thoughts_and_special_tokens_are_not_shown(tokenizer: TextTokenizer) -> 
         tokenizer.token("<think>"), *tokenizer.encode("\nhm\n"), tokenizer.token("</think>"),
         *tokenizer.encode("\n\nA dog!"), tokenizer.token("<|im_end|>"),
     ]  # fmt: skip
-    assert "".join(stream.push(number) for number in ids) == "A dog!"
+    assert [stream.push([number]) for number in ids][-1] == "A dog!"
     assert stream.text() == "A dog!"
 
 
 def test_half_a_character_waits_for_the_rest(tokenizer: TextTokenizer) -> None:
     stream = TextStream(tokenizer)
-    pieces = [stream.push(number) for number in tokenizer.encode("a 👍 b")]
-    assert "".join(pieces) == "a 👍 b"
-    assert not any("�" in piece for piece in pieces)
+    texts = [stream.push([number]) for number in tokenizer.encode("a 👍 b")]
+    assert texts[-1] == "a 👍 b"
+    assert not any("�" in text for text in texts)

@@ -1,20 +1,29 @@
 """The decoder with its cache, and batches of answers."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
 import torch
+from torch import Tensor
 
 from worker.minicpm import Message, PromptStyle, PromptTooLong, Sampling
-from worker.minicpm.batch import Batch, generate, passes, round_span
+from worker.minicpm.batch import Batch, generate, passes
 from worker.minicpm.cache import cache_bytes
+from worker.minicpm.footprint import FAST
+from worker.minicpm.glances import portions
+from worker.minicpm.graphs import recorded_rows
+from worker.minicpm.language import LanguageModel
 from worker.minicpm.network import Network
-from worker.minicpm.preprocess import Picture
+from worker.minicpm.prefixes import shared_length
+from worker.minicpm.preprocess import Picture, View
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
+from worker.minicpm.sights import Sights
 from worker.minicpm.tokenizer import TextTokenizer
 
 Paint = Callable[..., Picture]
@@ -51,7 +60,7 @@ def test_cached_and_uncached_scores_agree(network: Network) -> None:
         network.prefill([text_prompt(*ids[:3])] * 2, nothing, cache, [0, 1])
         for length in range(3, len(ids)):
             tokens, lengths = torch.tensor([ids[length]] * 2), torch.tensor([length] * 2)
-            step = network.decode_step(tokens, lengths, cache, 16)
+            step = network.decode_step(tokens, torch.tensor([0, 1]), lengths, cache)
             whole = network.prefill(
                 [text_prompt(*ids[: length + 1])], nothing, network.new_cache(1, 16), [0]
             )
@@ -92,17 +101,116 @@ def test_rows_join_and_leave_without_disturbing_others(network: Network) -> None
     rule = Sampling(max_new_tokens=20, repetition_penalty=3.0)
     first, second = text_prompt(1, 2, 3), text_prompt(7, 8)
     batch = Batch(network, NEVER, slots=3, room=64)
-    batch.admit([0, 1], [first, second], [rule, rule])
+    left, stayed = batch.admit([first, second], [rule, rule])
     for _ in range(3):
         batch.step()
-    batch.release(0)
+    batch.release(left)
     batch.step()
-    batch.admit([0], [first], [rule])
+    (joined,) = batch.admit([first], [rule])
+    assert joined.slot == left.slot
     for _ in range(4):
         batch.step()
-    assert batch.row(1).tokens == generate(network, [second], [rule], NEVER)[0][:9]
-    assert batch.row(0).tokens == generate(network, [first], [rule], NEVER)[0][:5]
+    batch.collect()
+    assert stayed.tokens == generate(network, [second], [rule], NEVER)[0][:9]
+    assert joined.tokens == generate(network, [first], [rule], NEVER)[0][:5]
     assert batch.free == [2]
+
+
+def test_tokens_are_collected_as_far_behind_as_asked(network: Network) -> None:
+    batch = Batch(network, NEVER, slots=1, room=64)
+    (row,) = batch.admit([text_prompt(1, 2, 3)], [Sampling(max_new_tokens=4)])
+    assert [batch.step() for _ in range(4)] == [True, True, True, False]
+    assert batch.collect(ahead=3) == [row]
+    assert (len(row.tokens), row.asked) == (1, 4)
+    assert batch.collect() == [row] * 3
+    assert row.tokens == generate(network, [text_prompt(1, 2, 3)], [row.sampling], NEVER)[0]
+
+
+def test_what_arrives_for_a_row_that_left_is_dropped(network: Network) -> None:
+    batch = Batch(network, NEVER, slots=1, room=64)
+    (row,) = batch.admit([text_prompt(1, 2, 3)], [Sampling(max_new_tokens=5)])
+    batch.step()
+    batch.release(row)
+    assert batch.collect() == []
+    assert (row.tokens, batch.busy) == ([], False)
+
+
+@pytest.fixture
+def briefed(encoder: PromptEncoder, picture: Paint) -> Callable[[int], EncodedPrompt]:
+    """A window under a system prompt that all share."""
+
+    def encode(seed: int) -> EncodedPrompt:
+        messages = [Message("system", ("Say what is new in one sentence.",)),
+                    Message("user", (picture(seed), f"Before: {seed}"))]  # fmt: skip
+        return encoder.encode(messages, PromptStyle(), 2000)
+
+    return encode
+
+
+def test_a_shared_beginning_is_read_once_and_changes_nothing(
+    network: Network, briefed: Callable[[int], EncodedPrompt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    prefill = LanguageModel.prefill
+
+    def counting(self: LanguageModel, x: Tensor, *rest: Any) -> Tensor:
+        read.append(len(x))
+        return prefill(self, x, *rest)
+
+    monkeypatch.setattr(LanguageModel, "prefill", counting)
+    rule = Sampling(max_new_tokens=6)
+    batch = Batch(network, NEVER, slots=2, room=400)
+    rows = [*batch.admit([briefed(1)], [rule]), *batch.admit([briefed(2)], [rule])]
+    shared = briefed(1).view_starts[0]
+    assert read == [len(briefed(1).ids), len(briefed(2).ids) - shared]
+    while batch.step():
+        pass
+    batch.collect()
+    alone = [generate(network, [briefed(seed)], [rule], NEVER)[0] for seed in (1, 2)]
+    assert [row.tokens for row in rows] == alone
+
+
+def test_a_short_or_missing_beginning_is_not_kept(encoder: PromptEncoder, picture: Paint) -> None:
+    short = encoder.encode([Message("user", (picture(1), "What?"))], PromptStyle(), 2000)
+    assert shared_length(short) == shared_length(text_prompt(*range(300))) == 0
+
+
+def test_a_view_is_looked_at_once(network: Network, picture: Paint, encoder: PromptEncoder) -> None:
+    views = [
+        encoder.encode([Message("user", (picture(seed), "?"))], PromptStyle(), 2000).views[0]
+        for seed in (1, 2, 1, 3)
+    ]
+    looked: list[int] = []
+
+    def look(some: Sequence[View]) -> Tensor:
+        looked.append(len(some))
+        return network.look(some)
+
+    with torch.inference_mode():
+        sights = Sights(look)
+        first, again = sights.look(views[:3]), sights.look(views[1:])
+        torch.testing.assert_close(first, network.look(views[:3]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(again, network.look(views[1:]), atol=1e-5, rtol=0)
+    assert looked == [2, 1]
+
+
+def test_the_view_that_was_not_used_for_longest_is_forgotten(
+    network: Network, picture: Paint, encoder: PromptEncoder
+) -> None:
+    a, b, c = (
+        encoder.encode([Message("user", (picture(seed), "?"))], PromptStyle(), 2000).views[0]
+        for seed in (1, 2, 3)
+    )
+    looked: list[int] = []
+
+    def look(some: Sequence[View]) -> Tensor:
+        looked.append(len(some))
+        return torch.zeros(len(some), 1, 1)
+
+    sights = Sights(look, most=2)
+    for views in ([a, b], [a], [c], [a], [b]):
+        sights.look(views)
+    assert looked == [2, 0, 1, 0, 1]
 
 
 def test_an_answer_ends_at_its_stopping_token(network: Network) -> None:
@@ -123,41 +231,50 @@ def test_min_new_tokens_puts_the_stop_off(network: Network) -> None:
 def test_a_prompt_that_leaves_no_room_is_refused(network: Network) -> None:
     batch = Batch(network, NEVER, slots=1, room=8)
     with pytest.raises(PromptTooLong, match="need 9 of 8 places"):
-        batch.admit([0], [text_prompt(*range(6))], [Sampling(max_new_tokens=3)])
+        batch.admit([text_prompt(*range(6))], [Sampling(max_new_tokens=3)])
     assert batch.free == [0]
 
 
 def test_no_hidden_state_is_kept_while_writing(network: Network) -> None:
     batch = Batch(network, NEVER, slots=1, room=64)
-    batch.admit([0], [text_prompt(1, 2)], [Sampling(max_new_tokens=60)])
+    batch.admit([text_prompt(1, 2)], [Sampling(max_new_tokens=60)])
 
     def tensors() -> int:
         gc.collect()
         return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
     batch.step()
+    batch.collect()
     before = tensors()
     for _ in range(20):
         batch.step()
+        batch.collect()
     assert tensors() == before
 
 
-def test_spans_cover_all_positions_in_few_sizes() -> None:
-    spans = [round_span(positions) for positions in range(1, 4097)]
-    assert all(p <= span <= max(p + 127, p * 1.25 + 1) for p, span in enumerate(spans, start=1))
-    assert len(set(spans)) == 16
-
-
 def test_long_prompts_are_read_in_passes() -> None:
-    assert passes([10, 50, 20, 50, 200], 100) == [[4], [1, 3], [2, 0]]
+    assert passes([10, 50, 40, 20, 200, 50], 100) == [(0, 3), (3, 4), (4, 5), (5, 6)]
 
 
-def test_passes_change_nothing(network: Network, windows: list[EncodedPrompt],
-                               monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_views_are_split_into_few_sizes() -> None:
+    assert list(portions(37, 16)) == [16, 16, 4, 1]
+    assert list(portions(3, 4)) == [2, 1]
+    assert list(portions(0, 16)) == []
+
+
+def test_a_recording_takes_as_many_rows_or_more() -> None:
+    assert [recorded_rows(rows) for rows in (1, 3, 8, 17, 33, 64, 65)] == [1, 4, 8, 24, 48, 64, 128]
+
+
+def test_passes_change_nothing(network: Network, windows: list[EncodedPrompt]) -> None:
     rule = Sampling(max_new_tokens=5)
     together = generate(network, windows, [rule] * 3, NEVER)
-    monkeypatch.setattr("worker.minicpm.batch.PREFILL_TOKENS", 1)
-    assert generate(network, windows, [rule] * 3, NEVER) == together
+    batch = Batch(network, NEVER, slots=3, room=400, pace=replace(FAST, tokens=1))
+    rows = batch.admit(windows, [rule] * 3)
+    while batch.step():
+        pass
+    batch.collect()
+    assert [row.tokens for row in rows] == together
 
 
 def test_looking_in_passes_changes_nothing(
@@ -166,7 +283,7 @@ def test_looking_in_passes_changes_nothing(
     views = [view for window in windows for view in window.views]
     with torch.inference_mode():
         together = network.look(views)
-        monkeypatch.setattr("worker.minicpm.network.VIEWS_PER_PASS", 1)
+        monkeypatch.setattr(network, "views_per_pass", 1)
         torch.testing.assert_close(network.look(views), together, atol=1e-5, rtol=0)
 
 

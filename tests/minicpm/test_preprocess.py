@@ -10,7 +10,7 @@ from worker.minicpm.config import PictureConfig
 from worker.minicpm.preprocess import View, cut_views, plan_layout, to_patches
 from worker.minicpm.vision import position_buckets
 
-CONFIG = PictureConfig(resolution=448, patch_size=14, max_slices=9)
+CONFIG = PictureConfig(resolution=448, patch_size=14)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_patch_lists_channels_then_rows_then_columns() -> None:
 
     pixels = np.zeros((28, 42, 3), np.uint8)
     pixels[14 + 2, 28 + 5, 1] = 255  # patch (1, 2), row 2, column 5, green
-    patches = to_patches([View(pixels, 14)], torch.device("cpu"))
+    patches = to_patches([View(pixels, 14, b"")], torch.device("cpu"))
     assert patches.shape == (1, 6, 588)
     assert patches[0].nonzero().shape == (6 * 588, 2)  # black is -1
     assert (patches[0] == 1).nonzero().tolist() == [[5, 196 + 2 * 14 + 5]]

@@ -66,7 +66,7 @@ def test_each_row_has_its_own_rules() -> None:
 def test_a_penalty_touches_its_rows_written_tokens_only() -> None:
     scores = torch.tensor([[2.0, -2.0, 1.0], [2.0, -2.0, 1.0], [2.0, -2.0, 1.0]])
     written = torch.tensor([[1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=torch.bool)
-    assert penalise(scores, written, [2.0, 4.0, 1.0]).tolist() == [
+    assert penalise(scores, written, torch.tensor([2.0, 4.0, 1.0])).tolist() == [
         [1.0, -4.0, 1.0],
         [2.0, -2.0, 0.25],
         [2.0, -2.0, 1.0],
@@ -97,3 +97,15 @@ def test_impossible_rules_are_refused(rule: dict[str, float]) -> None:
 def test_unknown_rules_are_refused() -> None:
     with pytest.raises(TypeError, match="suppress_tokens"):
         Sampling(suppress_tokens=[1])  # type: ignore[call-arg]
+
+
+def test_equal_scores_are_drawn_the_same_way_beside_any_row() -> None:
+    """Scores rounded as a network's are have many equals."""
+    dice = torch.Generator().manual_seed(1)
+    scores = torch.randn(2, 5000, generator=dice).bfloat16().float()
+    rule = Sampling(temperature=1, top_k=100)
+    for chance in EVENLY[::50]:
+        (alone,) = choose(scores[:1], [rule], [chance]).tolist()
+        for top_k in (0, 200):
+            other = Sampling(temperature=1, top_k=top_k)
+            assert choose(scores, [rule, other], [chance, 0.5]).tolist()[0] == alone

@@ -78,4 +78,5 @@ def test_the_runtime_loads_and_runs_it(
         rule = Sampling(max_new_tokens=3, min_new_tokens=3)
         reply = engine.comment(Request([Message("user", (picture(1), "What is new?"))], rule))
     assert reply.tokens_out == 3
-    assert reply.tokens_in == 67 + len("user\nWhat is new?\nassistant\n") + 9
+    letters = len("user\nWhat is new?\nassistant\n") + 9
+    assert 67 < reply.tokens_in < 67 + letters  # words were learnt

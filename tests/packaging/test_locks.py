@@ -9,10 +9,14 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("requirements.txt", "requirements-postgres.txt", "requirements-dev.txt")
+LOCKS = (
+    *("requirements.txt", "requirements-postgres.txt"),
+    *("requirements-s3.txt", "requirements-dev.txt"),
+)
 EXTRAS: dict[str, tuple[str, ...]] = {
     "requirements.txt": (),
     "requirements-postgres.txt": ("postgres",),
+    "requirements-s3.txt": ("s3",),
     "requirements-dev.txt": ("postgres", "dev"),
 }
 
@@ -53,8 +57,9 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str) -> None:
 
 
 def test_the_locks_agree() -> None:
-    base, postgres, dev = map(pins, LOCKS)
+    base, postgres, s3, dev = map(pins, LOCKS)
     assert base.items() <= postgres.items() <= dev.items()
+    assert base.items() <= s3.items() <= dev.items()
 
 
 def test_the_base_installation_has_neither_torch_nor_postgres() -> None:

@@ -186,7 +186,7 @@ def test_every_worker_process_is_started(start: Start) -> None:
     server = start(WORKER_PROCESSES="2")
     server.wait_until_open()
     names = {
-        argv[-1]
+        argv[argv.index("--name") + 1]
         for process in psutil.Process(server.process.pid).children()
         if "worker" in (argv := command_line(process))
     }

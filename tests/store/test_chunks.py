@@ -5,13 +5,14 @@ from collections import Counter
 from threading import Thread
 
 import pytest
+from sqlalchemy.orm import Session
 
 from models import chunks, jobs
 from models.chunks import MAX_ATTEMPTS, Claim, LeaseLost
-from models.errors import BadFile, InternalError
-from models.segments import list_segments
+from models.errors import BadFile, InternalError, OutOfMemory, TimedOut
+from models.segments import list_partial, list_segments
 from models.store import Store
-from models.tables import JobState, new_id
+from models.tables import Job, JobState, new_id
 from tests.store.rows import LEASE_MS, claim, make_job, segment
 
 
@@ -86,7 +87,7 @@ def test_an_owner_that_froze_past_its_lease_writes_nothing(store: Store) -> None
         frozen = claim(session, job, lease_ms=-1)
         assert frozen is not None
     with store.write() as session:
-        assert chunks.free_expired(session) == {job.id: 1}
+        assert chunks.free_expired(session).to_do == {job.id: 1}
         successor = claim(session, jobs.get_job(session, job.id))
     assert successor is not None
     assert successor.chunk_id == frozen.chunk_id
@@ -127,7 +128,7 @@ def test_a_live_lease_is_left_alone_and_a_renewed_one_too(store: Store) -> None:
         assert live is not None
         assert renewed is not None
         chunks.renew_leases(session, ["renewed"], LEASE_MS)
-        assert chunks.free_expired(session) == {}
+        assert chunks.free_expired(session).to_do == {}
 
 
 def test_a_chunk_that_kills_its_worker_three_times_fails_the_job(store: Store) -> None:
@@ -137,10 +138,11 @@ def test_a_chunk_that_kills_its_worker_three_times_fails_the_job(store: Store) -
     for attempt in range(MAX_ATTEMPTS):
         with store.write() as session:
             claimed = claim(session, jobs.get_job(session, job.id), lease_ms=-1)
-        assert claimed is not None
+            assert claimed is not None
+            chunks.begin_attempt(session, claimed)
         assert (claimed.attempts, claimed.cursor) == (attempt + 1, 0)
         with store.write() as session:
-            freed = chunks.free_expired(session)
+            freed = chunks.free_expired(session).to_do
         assert freed == ({job.id: 1} if attempt + 1 < MAX_ATTEMPTS else {})
     with store.read() as session:
         failed = jobs.get_job(session, job.id)
@@ -150,6 +152,47 @@ def test_a_chunk_that_kills_its_worker_three_times_fails_the_job(store: Store) -
             0,
         )
         assert jobs.get_job(session, other.id).state == JobState.QUEUED
+
+
+def test_a_suspect_that_only_waited_for_its_turn_loses_no_attempt(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session)
+    for _ in range(3 * MAX_ATTEMPTS):  # claimed, but the worker dies of another chunk each time
+        with store.write() as session:
+            claimed = claim(session, jobs.get_job(session, job.id), lease_ms=-1)
+        assert claimed is not None
+        with store.write() as session:
+            assert chunks.free_expired(session).to_do == {job.id: 1}
+    assert claimed
+    assert claimed.is_suspect
+    with store.write() as session:
+        again = claim(session, jobs.get_job(session, job.id))
+        assert again is not None
+        chunks.release(session, again)
+    with pytest.raises(LeaseLost), store.write() as session:
+        chunks.begin_attempt(session, again)
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_lease_that_ends_early_costs_an_attempt_only_where_the_call_hung(
+    store: Store, hangs: bool
+) -> None:
+    failure = TimedOut("A window took too long.") if hangs else None
+    with store.write() as session:
+        job = make_job(session)
+    for attempt in range(MAX_ATTEMPTS):
+        with store.write() as session:
+            claimed = claim(session, jobs.get_job(session, job.id))
+            assert claimed is not None
+            if claimed.is_suspect:
+                chunks.begin_attempt(session, claimed)
+            chunks.let_expire(session, claimed, failure)
+        with store.write() as session:
+            freed = chunks.free_expired(session).to_do
+        assert freed == ({} if hangs and attempt + 1 == MAX_ATTEMPTS else {job.id: 1})
+    with store.read() as session:
+        ended = jobs.get_job(session, job.id)
+        assert ended.failure_kind == ("timeout" if hangs else None)
 
 
 def test_attempts_count_from_the_last_stored_window(store: Store) -> None:
@@ -260,3 +303,66 @@ def test_a_job_stuck_between_its_last_segment_and_done_is_ended(store: Store) ->
         chunks.finish_stuck(session)
     with store.read() as session:
         assert jobs.get_job(session, job.id).state == JobState.DONE
+
+
+def partial(session: Session, job: Job) -> list[tuple[int, str]]:
+    return [(window.index, window.text) for window in list_partial(session, job.id)]
+
+
+def test_what_is_being_written_is_kept_until_its_segment_is_stored(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session)
+        one, other = claim(session, job), claim(session, job)
+        assert one
+        assert other
+        chunks.write_partial(session, {one.owner: (0, "A d"), other.owner: (4, "A c")})
+    with store.write() as session:
+        assert partial(session, job) == [(0, "A d"), (4, "A c")]
+        chunks.store_segment(session, one, segment(job.id, 0), LEASE_MS)
+        assert partial(session, job) == [(4, "A c")]
+        chunks.write_partial(session, {one.owner: (0, "A dog: too late")})
+        assert partial(session, job) == [(4, "A c")]
+        chunks.write_partial(session, {one.owner: (1, "A b"), other.owner: (4, "")})
+        assert partial(session, job) == [(1, "A b")]
+
+
+def test_nobody_writes_into_a_chunk_that_is_not_theirs(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session)
+        mine = claim(session, job)
+        assert mine
+        chunks.write_partial(session, {"somebody else": (0, "not mine")})
+        assert partial(session, job) == []
+        assert chunks.owners_alive(session, [mine.owner, "somebody else"]) == {mine.owner}
+
+
+@pytest.mark.parametrize("end", ["cancel", "release", "fail", "expire", "delete"])
+def test_nothing_is_left_of_a_window_that_ended_otherwise(store: Store, end: str) -> None:
+    with store.write() as session:
+        job = make_job(session)
+        mine = claim(session, job, lease_ms=-1 if end == "expire" else LEASE_MS)
+        assert mine
+        chunks.write_partial(session, {mine.owner: (0, "A d")})
+    with store.write() as session:
+        match end:
+            case "cancel":
+                jobs.cancel(session, job.id)
+            case "release":
+                chunks.release(session, mine)
+            case "fail":
+                chunks.release_failed(session, mine, OutOfMemory("Too much."), final=False)
+            case "expire":
+                chunks.free_expired(session)
+            case "delete":
+                jobs.delete_job(session, job.id)
+        assert chunks.owners_alive(session, [mine.owner]) == set()
+        assert partial(session, job) == []
+
+
+def test_the_networks_that_commented_a_job_are_listed_once_each(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session)
+        for name in ("a", "b", "a"):
+            jobs.note_network(session, job.id, {"name": name})
+    with store.read() as session:
+        assert jobs.get_job(session, job.id).networks == [{"name": "a"}, {"name": "b"}]

@@ -240,6 +240,7 @@ def test_parameters_survive_the_store_and_defaults_are_worked_out() -> None:
         ("change_threshold", "nan"),
         ("change_threshold", "inf"),
         ("max_new_tokens", "-1"),
+        ("max_new_tokens", "1025"),
         ("commentator", "gpt"),
     ],
 )

@@ -6,7 +6,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
-from migrations import downgrade, upgrade
+from migrations import downgrade, is_compared, upgrade
 from models.store import Store
 from models.tables import Table
 from tests.conftest import open_store
@@ -15,7 +15,8 @@ from tests.conftest import open_store
 def differences(store: Store) -> list[object]:
     """Compare a store with the tables."""
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": is_compared}
+        context = MigrationContext.configure(connection, opts=opts)
         return list(compare_metadata(context, Table.metadata))
 
 

@@ -90,6 +90,21 @@ def test_one_child_serves_many_requests(own_decoder: Decoder, clip: Path) -> Non
     assert own_decoder.child_pid == pid
 
 
+def test_the_child_lives_on_when_the_last_window_is_the_last_that_is_asked_for(
+    own_decoder: Decoder, clip: Path
+) -> None:
+    """A job that ends with the window asks its decoder no more."""
+    windows = windows_of(own_decoder, clip, (WIDTH, HEIGHT))
+    for _ in range(60):
+        next(windows)
+    pid = own_decoder.child_pid
+    del windows
+    assert pid is not None
+    assert own_decoder.child_pid == pid
+    assert len(list(windows_of(own_decoder, clip, (WIDTH, HEIGHT)))) == 60
+    assert own_decoder.child_pid == pid
+
+
 def test_the_child_does_not_outlive_its_parent(clip: Path) -> None:
     program = f"""
 import sys, time

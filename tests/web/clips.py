@@ -24,6 +24,16 @@ def write_clip(
     return path
 
 
+def write_large_clip(path: Path, size: int, seed: int = 0) -> Path:
+    """Write an MP4 of `size` bytes: a clip, and a box of noise that players pass over."""
+    write_clip(path, seed=seed)
+    rest = size - path.stat().st_size - 8
+    noise = np.random.default_rng(seed).bytes(rest)
+    with path.open("ab") as file:
+        file.write((rest + 8).to_bytes(4, "big") + b"free" + noise)
+    return path
+
+
 def _picture(index: int, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     picture = np.full((180, 320, 3), (30, 40 + seed % 100, 70), np.uint8)
     left = index * 4 % 280

@@ -40,10 +40,10 @@ def claim_next(store: Store, job_id: str) -> Claim | None:
 
 
 def store_comment(store: Store, media: Media, claim: Claim, index: int, text: str = "") -> None:
-    media.store_still(claim.job_id, index, _still(index))
+    media.keep_still(media.scratch.draft(still_of(index)), claim.job_id, index)
     with store.write() as session:
         job = jobs.get_job(session, claim.job_id)
-        chunks.store_segment(session, claim, _segment(job, index, text), LEASE_MS)
+        chunks.store_segment(session, claim, segment_of(job, index, text), LEASE_MS)
 
 
 def fail_next(store: Store, job_id: str, failure: AppError) -> None:
@@ -54,7 +54,7 @@ def fail_next(store: Store, job_id: str, failure: AppError) -> None:
         chunks.release_failed(session, claim, failure, final=True)
 
 
-def _segment(job: Job, index: int, text: str) -> Segment:
+def segment_of(job: Job, index: int, text: str) -> Segment:
     start, end = Parameters.from_json(job.parameters).plan(job.video).span(index)
     kind = _kind(index)
     return Segment(
@@ -95,7 +95,7 @@ _SAYINGS = (
 )
 
 
-def _still(index: int) -> bytes:
+def still_of(index: int) -> bytes:
     picture = Image.new("RGB", (320, 180), (30, 40, 70))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((20 + index * 12 % 220, 50, 80 + index * 12 % 220, 130), fill=(240, 190, 60))

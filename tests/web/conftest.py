@@ -104,6 +104,6 @@ def known_clip(site: Site, clip: Path, clip_facts: VideoFacts) -> Path:
     content = clip.read_bytes()
     with site.store.write() as session:
         video = add_video(session, new_id(), sha256(content).hexdigest(), len(content), clip_facts)
-    site.media.video(video.id).parent.mkdir(parents=True)
-    site.media.video(video.id).write_bytes(content)
+    (site.media.root / site.media.video(video.id)).parent.mkdir(parents=True)
+    (site.media.root / site.media.video(video.id)).write_bytes(content)
     return clip

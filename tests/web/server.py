@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from migrations import upgrade
-from models.media import Media
+from models.media import Media, folder_media
 from models.store import Store
 from serve import gunicorn
 
@@ -44,7 +44,7 @@ def running_server(folder: Path, env: Mapping[str, str]) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url)
-        yield Server(url, port, process.pid, store, Media(data / "media"))
+        yield Server(url, port, process.pid, store, folder_media(data / "media"))
     finally:
         process.terminate()
         process.wait()

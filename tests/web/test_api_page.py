@@ -7,7 +7,7 @@ from typing import get_type_hints
 from flask import Flask
 
 from models.errors import AppError
-from models.parameters import Parameters
+from models.parameters import PARAMETER_FIELDS
 from tests.web.test_errors import kinds
 from web import shapes
 from web.errors import STATUSES
@@ -24,10 +24,21 @@ def test_it_names_every_address_of_the_api(app: Flask) -> None:
 
 def test_it_names_every_field() -> None:
     shown = [shapes.JobShape, shapes.VideoShape, shapes.SegmentShape, shapes.TimingsRecord]
+    shown += [shapes.NetworkRecord, shapes.WritingShape, shapes.CommentatorShape]
+    shown += [shapes.ProfileShape, shapes.OfferShape, shapes.UploadShape, shapes.UploadListShape]
+    shown += [shapes.PresetShape, shapes.PresetListShape]
+    shown += [shapes.RunShape, shapes.RunListShape, shapes.ComparisonShape, shapes.RowShape]
+    shown += [shapes.SideShape, shapes.StretchShape, shapes.BriefSegmentShape]
+    shown += [shapes.HitShape, shapes.PieceShape, shapes.FindShape]
+    shown += [shapes.OutcomeShape, shapes.BatchShape, shapes.WebhookSecretShape]
+    shown += [shapes.WebhookListShape, shapes.DeliveryListShape, shapes.DeliveryShape]
+    shown += [shapes.AttemptShape]
+    shown += [shapes.AdditionShape, shapes.SummaryShape, shapes.SummaryRecord]
+    shown += [shapes.ChapterRecord, shapes.EffortRecord]
     for shape in (*shown, shapes.JobListShape, shapes.SegmentListShape):
         for name in get_type_hints(shape):
             assert f'"{name}"' in PAGE, name
-    for name in get_type_hints(Parameters):
+    for name in PARAMETER_FIELDS:
         assert f"| `{name}` |" in PAGE, name
 
 

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
+from models import chunks
 from tests.web.commenting import claim_next, comment_windows, store_comment
 from tests.web.requests import upload
-from web import events
+from web import events, feeds
 from web.site import Site
 
 
@@ -152,3 +154,93 @@ def test_there_is_room_for_only_so_many_streams(client: FlaskClient, job: dict[s
         answer.close()
     with listening(client, job) as stream:
         assert next(stream)[0] == "job"
+
+
+def test_a_stream_tells_what_is_being_written_until_it_is_said(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    mine = claim_next(site.store, job["id"])
+    assert mine is not None
+    with listening(client, job) as stream:
+        assert next(stream)[0] == "job"
+        for text in ("A d", "A dog ru"):
+            with site.store.write() as session:
+                chunks.write_partial(session, {mine.owner: (0, text)})
+            name, data, last = next(stream)
+            window = {"index": 0, "start_ms": 0, "end_ms": 1000, "text": text}
+            assert (name, data, last) == ("writing", {"writing": [window]}, "")
+        store_comment(site.store, site.media, mine, 0)
+        told = [(name, data) for name, data, _ in take(stream, 2)]
+        assert [name for name, _ in told] == ["segments", "writing"]
+        assert told[1][1] == {"writing": []}
+
+
+def test_all_streams_of_a_job_tell_the_same_wherever_they_begin(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    comment_windows(site.store, site.media, job["id"], 2)
+    with listening(client, job) as early, listening(client, job, since=3) as choosy:
+        assert indexes(next(early)[1]) == [0, 1]
+        assert [next(stream)[0] for stream in (early, choosy)] == ["job", "job"]
+        comment_windows(site.store, site.media, job["id"], 2)
+        name, data, last = next(early)
+        assert (name, indexes(data), last) == ("segments", [2, 3], "4")
+        with listening(client, job) as late:
+            assert indexes(next(late)[1]) == [0, 1, 2, 3]
+            comment_windows(site.store, site.media, job["id"], 2)
+            assert told(late) == [4, 5]
+        assert told(choosy) == [3, 4, 5]
+        assert told(early) == [4, 5]
+
+
+def told(stream: Iterator[tuple[str, Any, str]]) -> list[int]:
+    return [index for name, data, _ in stream if name == "segments" for index in indexes(data)]
+
+
+def test_a_job_is_looked_up_once_for_all_its_streams(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    asked: list[str] = []
+    event.listen(
+        site.store.engine,
+        "before_cursor_execute",
+        lambda _c, _k, statement, *_: asked.append(statement),
+    )
+    with ExitStack() as opened:
+        streams = [opened.enter_context(listening(client, job)) for _ in range(10)]
+        for stream in streams:
+            next(stream)
+        asked.clear()
+        comment_windows(site.store, site.media, job["id"], 1)
+        before = len(asked)
+        assert [indexes(next(stream)[1]) for stream in streams] == [[0]] * 10
+    assert len(asked) - before < 20
+
+
+def test_a_job_that_is_taken_up_again_is_told_of_again(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    with listening(client, job) as stream:
+        next(stream)
+        client.post(f"/api/jobs/{job['id']}/cancel")
+        assert next(stream)[1]["state"] == "cancelled"
+        client.post(f"/api/jobs/{job['id']}/retry")
+        with listening(client, job) as again:
+            assert next(again)[1]["state"] == "queued"
+        assert list(stream) == []
+
+
+def test_a_stream_that_reads_too_slowly_ends_and_can_be_taken_up(
+    client: FlaskClient, site: Site, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "KEPT_EVENTS", 2)
+    with listening(client, job) as slow:
+        next(slow)
+        with listening(client, job) as quick:
+            next(quick)
+            for _ in range(3):
+                comment_windows(site.store, site.media, job["id"], 1)
+                next(data for name, data, _ in quick if name == "segments")
+        assert list(slow) == []
+    with listening(client, job) as again:
+        assert indexes(next(again)[1]) == [0, 1, 2]

@@ -11,7 +11,7 @@ from models.errors import CommentatorFailed
 from models.tables import Video, new_id
 from tests.web.commenting import comment_windows, fail_next
 from tests.web.requests import upload
-from web import files
+from web import documents, files
 from web.site import Site
 
 
@@ -50,7 +50,7 @@ def test_no_answer_to_a_range_is_longer_than_a_mebibyte(
     client: FlaskClient, site: Site, job: dict[str, Any]
 ) -> None:
     size = files.RANGE_BYTES * 2 + 5
-    site.media.video(job["video"]["id"]).write_bytes(bytes(size))
+    (site.media.root / site.media.video(job["video"]["id"])).write_bytes(bytes(size))
     with site.store.write() as session:
         session.get_one(Video, job["video"]["id"]).size_bytes = size
     end = files.RANGE_BYTES
@@ -77,7 +77,7 @@ def test_what_is_no_video_for_browsers_is_only_a_download(
 def test_a_file_that_is_gone_is_not_found(
     client: FlaskClient, site: Site, job: dict[str, Any]
 ) -> None:
-    site.media.video(job["video"]["id"]).unlink()
+    (site.media.root / site.media.video(job["video"]["id"])).unlink()
     for path in (job["video"]["url"], f"/media/videos/{new_id()}"):
         answer = client.get(path)
         assert answer.status_code == 404
@@ -112,6 +112,9 @@ def test_no_path_leads_out_of_the_folders(client: FlaskClient, path: str) -> Non
         ("vtt", "text/vtt", "WEBVTT"),
         ("json", "application/json", '"sha256"'),
         ("csv", "text/csv", "At least"),
+        ("ttml", "application/ttml+xml", "At least"),
+        ("edl", "text/plain", "* COMMENT: At least"),
+        ("fcpxml", "application/xml", 'value="At least'),
         ("txt", "text/plain", "At least"),
     ],
 )
@@ -132,7 +135,7 @@ def test_exports_are_downloads_under_a_safe_name(
 def test_an_export_holds_every_segment(
     client: FlaskClient, site: Site, known_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(documents, "_ROWS_AT_ONCE", 2)
     job = upload(client, known_clip, window_hop="2")
     comment_windows(site.store, site.media, job["id"], 99)
     document = json.loads(client.get(job["links"]["exports"]["json"]).text)
@@ -148,6 +151,7 @@ def test_the_json_export_says_what_the_api_says(
     segments = client.get(job["links"]["segments"]).get_json()["segments"]
     document = json.loads(client.get(job["links"]["exports"]["json"]).text)
     assert told["video"].pop("url")
+    assert told["video"].pop("removed_ms") is None
     assert {name: told[name] for name in document["job"]} == document["job"]
     assert document["segments"] == [
         {name: value for name, value in segment.items() if name != "still"} for segment in segments
@@ -164,4 +168,4 @@ def test_an_export_in_no_known_format_is_not_found(
 ) -> None:
     answer = client.get(f"/api/jobs/{job['id']}/export.exe")
     assert answer.status_code == 404
-    assert "choose srt, vtt, json, csv, txt" in answer.get_json()["error"]["message"]
+    assert "choose srt, vtt, ttml" in answer.get_json()["error"]["message"]

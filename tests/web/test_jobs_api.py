@@ -13,7 +13,9 @@ from models.errors import BadFile
 from models.hints import waiting_hints
 from models.tables import Chunk, Job, JobState, Segment, Video, new_id
 from tests.web.commenting import claim_next, comment_windows, fail_next, store_comment
+from tests.web.conftest import BuildApp
 from tests.web.requests import upload
+from web.exports import WRITERS
 from web.shapes import JobShape, SegmentShape, VideoShape
 from web.site import Site
 
@@ -39,7 +41,8 @@ def test_a_job_tells_all_that_its_shape_names(client: FlaskClient, job: dict[str
     assert (shape["windows_done"], shape["windows_total"]) == (0, 6)
     assert (shape["realtime"], shape["eta_ms"], shape["failure"], shape["still"]) == (None,) * 4
     assert shape["video"]["duration_ms"] == 6000
-    assert set(shape["links"]["exports"]) == {"srt", "vtt", "json", "csv", "txt"}
+    assert set(shape["links"]["exports"]) == set(WRITERS)
+    assert set(shape["links"]["renders"]) == {"mp4", "m4a", "wav"}
     assert shape["parameters"]["window_hop"] == 2
 
 
@@ -238,7 +241,7 @@ def test_delete_keeps_a_video_that_another_job_uses(
 ) -> None:
     other = upload(client, known_clip)
     client.delete(f"/api/jobs/{job['id']}")
-    assert site.media.video(other["video"]["id"]).exists()
+    assert (site.media.root / site.media.video(other["video"]["id"])).exists()
     assert client.get(other["video"]["url"]).status_code == 200
 
 
@@ -261,3 +264,49 @@ def test_a_job_that_is_not_there_is_not_found(client: FlaskClient, verb: str) ->
 
 def test_health_says_ok(client: FlaskClient) -> None:
     assert client.get("/api/health").get_json()["status"] == "ok"
+
+
+def test_what_a_job_can_be_asked_is_told(client: FlaskClient, build_app: BuildApp) -> None:
+    assert client.get("/api/commentators").get_json()["commentators"] == [
+        {
+            "name": "builtin",
+            "label": "object tags, not a vision-language model",
+            "takes_prompt": False,
+        }
+    ]
+    offer = (
+        build_app(commentator="minicpm,builtin").test_client().get("/api/commentators").get_json()
+    )
+    assert [one["name"] for one in offer["commentators"]] == ["minicpm", "builtin"]
+    assert offer["commentators"][0]["takes_prompt"] is True
+    assert offer["default_profile"] == "general"
+    names = [profile["name"] for profile in offer["profiles"]]
+    assert names == ["general", "sports", "security", "nature", "detailed"]
+    assert all(profile["system_prompt"] for profile in offer["profiles"])
+
+
+def test_what_is_being_written_is_told_beside_the_segments(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    path = f"/api/jobs/{job['id']}/segments"
+    mine = claim_next(site.store, job["id"])
+    assert mine is not None
+    with site.store.write() as session:
+        chunks.write_partial(session, {mine.owner: (0, "A <b>d")})
+    assert client.get(path).get_json()["writing"] == [
+        {"index": 0, "start_ms": 0, "end_ms": 1000, "text": "A <b>d"}
+    ]
+    store_comment(site.store, site.media, mine, 0)
+    answer = client.get(path).get_json()
+    assert ([row["index"] for row in answer["segments"]], answer["writing"]) == ([0], [])
+
+
+def test_a_job_whose_commentator_is_not_served_says_so_while_it_is_open(
+    client: FlaskClient, build_app: BuildApp, job: dict[str, Any]
+) -> None:
+    assert job["hindrance"] is None
+    later = build_app(commentator="minicpm").test_client()
+    told = later.get(f"/api/jobs/{job['id']}").get_json()["hindrance"]
+    assert told.startswith("Nobody here comments as builtin any more (COMMENTATOR is minicpm)")
+    later.post(f"/api/jobs/{job['id']}/cancel")
+    assert later.get(f"/api/jobs/{job['id']}").get_json()["hindrance"] is None

@@ -1,5 +1,6 @@
 """Other sites' pages, other names for this machine, hostile words."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.web.conftest import BuildApp
 from tests.web.requests import upload
 from tests.web.test_jobs_api import state_of
 from web.site import Site
+
+STATIC = Path(__file__).parents[2] / "web" / "static"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000", "LOCALHOST:1"])
@@ -45,6 +48,7 @@ def test_with_a_password_any_name_is_answered(build_app: BuildApp) -> None:
         {"Origin": "http://localhost:1"},
         {"Origin": "null"},
         {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site", "Authorization": "Basic eDp5"},
     ],
 )
 def test_another_sites_page_changes_nothing(
@@ -103,6 +107,20 @@ def test_hostile_words_are_only_words_on_a_page(
     assert "49" not in page.split("<title>")[1].split("</title>")[0]
 
 
-def test_the_first_view_is_small(client: FlaskClient) -> None:
-    static = Path(__file__).parents[2] / "web" / "static"
-    assert sum(path.stat().st_size for path in static.rglob("*") if path.is_file()) < 150_000
+@pytest.mark.parametrize("path", ["/", "/find", "/activity", "/jobs/{job}"])
+def test_the_first_view_is_small(client: FlaskClient, clip: Path, path: str) -> None:
+    """Scripts with all that they import at once, their words, and styles; ours and others'."""
+    job = upload(client, clip)
+    page = client.get(path.format(job=job["id"])).text
+    wanted = set(re.findall(r"/static/([\w./-]+\.(?:js|css))", page))
+    for name in wanted:
+        wanted = wanted | imported(name)
+    assert len(wanted) > 5
+    words = len(client.get("/words/en.js").data)
+    assert words > 5000
+    assert words + sum((STATIC / name).stat().st_size for name in wanted) < 150_000
+
+
+def imported(name: str) -> set[str]:
+    found = set(re.findall(r'^import .*?from "\./([\w-]+\.js)"', (STATIC / name).read_text(), re.M))
+    return found.union(*map(imported, found))

@@ -1,6 +1,7 @@
 """The real server on a real socket: what a test client can't show."""
 
 import json
+import os
 import re
 import socket
 import time
@@ -86,7 +87,9 @@ def test_an_upload_without_a_length_is_taken(server: Server, clip: Path) -> None
     answer = httpx.post(url, content=pieces, timeout=60)
     assert answer.status_code == 201
     job = answer.json()
-    assert server.media.video(job["video"]["id"]).read_bytes() == clip.read_bytes()
+    assert (
+        server.media.root / server.media.video(job["video"]["id"])
+    ).read_bytes() == clip.read_bytes()
     httpx.delete(f"{server.url}/api/jobs/{job['id']}")
 
 
@@ -129,3 +132,22 @@ def test_a_large_upload_needs_little_memory(server: Server) -> None:
     assert re.fullmatch("bad-file|unsupported|no-video", answer.json()["error"]["kind"])
     assert most < 200_000_000
     assert_nothing_is_left(server)
+
+
+def test_a_range_is_read_from_where_it_begins(server: Server, clip: Path) -> None:
+    """The server's own wrapper of files begins at their start: a seek would read all before it."""
+    job = httpx.post(
+        f"{server.url}/api/jobs", params={"filename": "x.mp4"}, content=clip.read_bytes()
+    ).json()
+    size = 2**30
+    os.truncate(server.media.root / server.media.video(job["video"]["id"]), size)
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+
+    def read() -> int:
+        return sum(int(Path(f"/proc/{child}/io").read_text().split()[1]) for child in children)
+
+    before = read()
+    asked = {"Range": f"bytes={size - 1000}-{size - 1}"}
+    answer = httpx.get(f"{server.url}{job['video']['url']}", headers=asked)
+    assert (answer.status_code, len(answer.content)) == (206, 1000)
+    assert read() - before < 2**24

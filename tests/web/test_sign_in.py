@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.web.conftest import BuildApp
-from web import sign_in
+from web import limits
 
 PASSWORD = "mäuse & käse"
 PAGE = {"Accept": "text/html"}
@@ -68,7 +68,7 @@ def test_a_wrong_password_is_told(guarded: FlaskClient) -> None:
 
 
 def test_guessing_is_slowed_down(guarded: FlaskClient) -> None:
-    for _ in range(sign_in.MOST_FAILURES):
+    for _ in range(limits.MOST_FAILURES):
         assert enter(guarded, "guess")[0] == 401
     assert enter(guarded, "guess")[0] == 429
     assert enter(guarded)[0] == 429
@@ -112,6 +112,8 @@ def test_the_key_is_for_the_owners_eyes(build_app: BuildApp, tmp_path: Path) -> 
         "javascript:alert(1)",
         "",
         "/\t/evil.example",
+        "/a\r\nSet-Cookie: a=b",
+        "//[",
     ],
 )
 def test_signing_in_leads_nowhere_else(guarded: FlaskClient, target: str) -> None:

@@ -15,6 +15,7 @@ from models import jobs
 from models.hints import waiting_hints
 from models.tables import Chunk, Job, JobState, Video
 from models.videos import VideoFacts, facts_of
+from tests.store.lost_answers import lost_answer
 from tests.web.conftest import BuildApp, site_of
 from web.site import Site
 
@@ -47,6 +48,18 @@ def assert_nothing_is_left(site: Site) -> None:
     assert count(site, Job) == count(site, Video) == 0
 
 
+def test_an_upload_whose_commit_was_done_without_an_answer_is_one_job_with_its_file(
+    client: FlaskClient, site: Site, clip: Path
+) -> None:
+    with lost_answer(lambda: count(site, Job) == 1):
+        assert send(client, clip).status_code == 201
+    assert count(site, Job) == count(site, Video) == 1
+    with site.store.read() as session:
+        assert (
+            site.media.root / site.media.video(session.scalars(select(Video.id)).one())
+        ).exists()
+
+
 def test_a_bare_body_becomes_a_queued_job(client: FlaskClient, site: Site, clip: Path) -> None:
     answer = send(client, clip, "filename=My+bars.mp4&capture_fps=1/2&priority=3")
     assert answer.status_code == 201
@@ -58,8 +71,8 @@ def test_a_bare_body_becomes_a_queued_job(client: FlaskClient, site: Site, clip:
     assert job.parameters["capture_fps"] == "1/2"
     assert job.hint_epoch == 1
     assert job.video.sha256 == sha256(clip.read_bytes()).hexdigest()
-    assert site.media.video(job.video_id).read_bytes() == clip.read_bytes()
-    assert files_in(site) == [site.media.video(job.video_id)]
+    assert (site.media.root / site.media.video(job.video_id)).read_bytes() == clip.read_bytes()
+    assert files_in(site) == [(site.media.root / site.media.video(job.video_id))]
 
 
 def test_a_form_becomes_a_queued_job(client: FlaskClient, site: Site, clip: Path) -> None:
@@ -70,7 +83,7 @@ def test_a_form_becomes_a_queued_job(client: FlaskClient, site: Site, clip: Path
     assert (job.filename, job.priority) == ("in a form.mp4", -4)
     assert job.parameters["frames_per_inference"] == 2
     assert job.parameters["window_hop"] == 4
-    assert site.media.video(job.video_id).read_bytes() == clip.read_bytes()
+    assert (site.media.root / site.media.video(job.video_id)).read_bytes() == clip.read_bytes()
 
 
 def test_the_probe_sees_the_file_to_its_last_byte(
@@ -104,7 +117,7 @@ def test_the_same_content_is_stored_once(client: FlaskClient, site: Site, clip: 
     second = send_form(client, clip, "again.mp4").get_json()
     assert first["id"] != second["id"]
     assert first["video"]["id"] == second["video"]["id"]
-    assert files_in(site) == [site.media.video(first["video"]["id"])]
+    assert files_in(site) == [(site.media.root / site.media.video(first["video"]["id"]))]
 
 
 def test_uploads_of_the_same_content_at_the_same_moment_share_one_file(
@@ -121,9 +134,9 @@ def test_an_upload_mends_a_stored_file_that_is_gone(
     client: FlaskClient, site: Site, clip: Path
 ) -> None:
     video_id = send(client, clip).get_json()["video"]["id"]
-    site.media.video(video_id).unlink()
+    (site.media.root / site.media.video(video_id)).unlink()
     assert send(client, clip).get_json()["video"]["id"] == video_id
-    assert site.media.video(video_id).read_bytes() == clip.read_bytes()
+    assert (site.media.root / site.media.video(video_id)).read_bytes() == clip.read_bytes()
 
 
 def test_a_form_that_breaks_off_leaves_nothing(client: FlaskClient, site: Site) -> None:
@@ -234,7 +247,9 @@ def test_a_name_stays_the_persons_text_but_is_never_a_path(
         )
     assert answer.status_code == 201
     assert answer.get_json()["filename"] == kept
-    assert files_in(site) == [site.media.video(answer.get_json()["video"]["id"])]
+    assert files_in(site) == [
+        (site.media.root / site.media.video(answer.get_json()["video"]["id"]))
+    ]
 
 
 def test_a_name_of_broken_utf8_is_taken_as_far_as_it_reads(client: FlaskClient, clip: Path) -> None:
@@ -248,3 +263,30 @@ def test_a_real_clip_is_accepted(client: FlaskClient, media: Path) -> None:
     video = answer.get_json()["video"]
     assert (video["width"], video["height"], video["codec"]) == (640, 360, "h264")
     assert answer.get_json()["windows_total"] == 10
+
+
+def test_a_wrong_field_of_a_form_is_refused_before_the_file_is_read(
+    client: FlaskClient, site: Site
+) -> None:
+    """The file never ends: whoever reads on to its end finds a broken form instead."""
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="frame_stride"\r\n\r\nmany\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.mp4"\r\n\r\n'
+        + bytes(9999)
+    )
+    answer = client.post("/api/jobs", data=body, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 400
+    assert "Frame stride must be a whole number" in answer.get_json()["error"]["message"]
+    assert_nothing_is_left(site)
+
+
+def test_a_form_may_name_its_file_in_a_field_of_its_own(client: FlaskClient, clip: Path) -> None:
+    answer = send_form(client, clip, "mangled%22.mp4", filename='as "it" is\u2026.mp4')
+    assert answer.get_json()["filename"] == 'as "it" is\u2026.mp4'
+
+
+def test_a_long_prompt_fits_into_a_form(build_app: BuildApp, clip: Path) -> None:
+    client = build_app(commentator="minicpm").test_client()
+    wish = {"system_prompt": "犬" * 2000, "instruction": "🐕" * 500, "profile": "detailed"}
+    parameters = send_form(client, clip, **wish).get_json()["parameters"]
+    assert {name: parameters[name] for name in wish} == wish

@@ -10,7 +10,7 @@ def test_ordinary_windows_run_beside_each_other() -> None:
     quarantine, together = Quarantine(), Barrier(3, timeout=5)
 
     def window() -> None:
-        with quarantine.window(suspect=False):
+        with quarantine.beside_others():
             together.wait()  # breaks unless both are inside at once
 
     threads = [Thread(target=window) for _ in range(2)]
@@ -26,13 +26,13 @@ def test_nothing_runs_beside_a_suspect() -> None:
     order: list[str] = []
 
     def suspect() -> None:
-        with quarantine.window(suspect=True):
+        with quarantine.alone():
             entered.set()
             leave.wait(5)
             order.append("suspect leaves")
 
     def ordinary() -> None:
-        with quarantine.window(suspect=False):
+        with quarantine.beside_others():
             order.append("ordinary enters")
 
     first = Thread(target=suspect)
@@ -53,13 +53,13 @@ def test_a_suspect_waits_for_those_inside_and_goes_before_those_outside() -> Non
     order: list[str] = []
 
     def ordinary(name: str) -> None:
-        with quarantine.window(suspect=False):
+        with quarantine.beside_others():
             inside.set()
             leave.wait(5)
             order.append(name)
 
     def suspect() -> None:
-        with quarantine.window(suspect=True):
+        with quarantine.alone():
             order.append("suspect")
 
     threads = [Thread(target=ordinary, args=("first",))]

@@ -1,21 +1,29 @@
 """The sweep brings lost work back, on a real store and a real broker, and doesn't multiply hints."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from models import chunks, hints, jobs
-from models.media import Media
+from models.media import folder_media
 from models.store import Store
-from models.tables import Job, JobState, new_id
+from models.tables import Chunk, Job, JobState, new_id
+from tests.journey.stack import ROOT
+from tests.packaging.processes import wait_for
 from tests.store.rows import claim, make_job
+from tests.store.test_owners import owner_that_ended
 from worker.sweep import Sweep
 
 
 def a_sweep(store: Store, broker_url: str, folder: Path) -> Sweep:
-    return Sweep(store, hints.connect(broker_url), Media(folder / "media"), job_parallelism=64)
+    return Sweep(
+        store, hints.connect(broker_url), folder_media(folder / "media"), job_parallelism=64
+    )
 
 
 def idle_job(store: Store, idle_ms: int = 20_000) -> Job:
@@ -91,6 +99,17 @@ def test_a_broker_that_is_down_fails_no_sweep(store: Store, tmp_path: Path) -> N
     sweep.lost_work()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_half_an_upload_goes_as_soon_as_its_process_is_gone(store: Store, tmp_path: Path) -> None:
+    sweep = a_sweep(store, "redis://127.0.0.1:1/0", tmp_path)
+    with sweep.media.scratch.receive(100) as incoming:
+        incoming.write(b"half")
+        left = incoming.path.with_name(owner_that_ended())
+        left.write_bytes(b"half")
+        sweep.lost_work()
+        assert list(incoming.path.parent.iterdir()) == [incoming.path]
+
+
 def test_files_that_no_row_knows_go_and_all_others_stay(
     store: Store, broker_url: str, tmp_path: Path
 ) -> None:
@@ -98,10 +117,13 @@ def test_files_that_no_row_knows_go_and_all_others_stay(
     with store.write() as session:
         job = make_job(session)
         assert job.state == JobState.QUEUED
-    kept = [sweep.media.video(job.video_id), sweep.media.still(job.id, 0)]
+    kept = [
+        (sweep.media.root / sweep.media.video(job.video_id)),
+        (sweep.media.root / sweep.media.still(job.id, 0)),
+    ]
     orphans = [
-        sweep.media.video("gone"),
-        sweep.media.still("gone", 0),
+        (sweep.media.root / sweep.media.video("gone")),
+        (sweep.media.root / sweep.media.still("gone", 0)),
         sweep.media.root / "incoming" / "x",
     ]
     arriving = sweep.media.root / "incoming" / "new"
@@ -115,3 +137,23 @@ def test_files_that_no_row_knows_go_and_all_others_stay(
     sweep.orphans()
     assert all(path.exists() for path in (*kept, arriving))
     assert not any(path.exists() for path in orphans)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_beat_frees_leases_while_the_broker_is_away(store: Store, tmp_path: Path) -> None:
+    with store.write() as session:
+        job = make_job(session)
+        held = claim(session, job, lease_ms=-1)
+        assert held
+    env = {**os.environ, "DATA_DIR": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    beat = subprocess.Popen([sys.executable, "-m", "cli", "beat"], cwd=ROOT, env=env)
+    try:
+        wait_for(lambda: not owners(store), "the sweep")
+    finally:
+        beat.kill()
+        beat.wait()
+
+
+def owners(store: Store) -> list[str]:
+    with store.read() as session:
+        return [owner for owner in session.scalars(select(Chunk.owner)) if owner]

@@ -1,12 +1,24 @@
-"""Exports: a job's commentary as SRT, WebVTT, JSON, CSV and TXT.
+"""Exports: a job's commentary for players, editing programs, programs and people.
 
     records ──▶ Document ──WRITERS["srt"].write──▶ text
 
 The writers are pure: a document in, text out, a segment at a time.
 """
 
+from web.exports.choice import CUES, TEXTS, Choice
 from web.exports.document import Document
 from web.exports.download_name import download_stem
-from web.exports.formats import WRITERS
+from web.exports.formats import GROUPS, WRITERS, Writer
+from web.exports.merging import merged
 
-__all__ = ["WRITERS", "Document", "download_stem"]
+__all__ = [
+    "CUES",
+    "GROUPS",
+    "TEXTS",
+    "WRITERS",
+    "Choice",
+    "Document",
+    "Writer",
+    "download_stem",
+    "merged",
+]

@@ -38,21 +38,23 @@ def cues(segments: Iterable[SegmentRecord]) -> Iterator[Cue]:
     """Yield the cues of all that was said."""
     for segment in segments:
         if segment["kind"] == "said":
-            yield from _cues_of(segment)
+            yield from split(
+                segment["index"], segment["start_ms"], segment["end_ms"], segment["text"]
+            )
 
 
-def _cues_of(segment: SegmentRecord) -> Iterator[Cue]:
-    room = max(1, (segment["end_ms"] - segment["start_ms"]) // SHORTEST_CUE_MS)
-    shown = lines_by_cue(plain(segment["text"]), most=room)
-    spans = pairwise(_boundaries(segment, shown))
-    for part, (lines, (start_ms, end_ms)) in enumerate(zip(shown, spans, strict=True), start=1):
-        yield Cue(segment["index"], part, start_ms, end_ms, tuple(line.text for line in lines))
+def split(index: int, start_ms: int, end_ms: int, text: str) -> Iterator[Cue]:
+    """Yield the cues of one text that lasts from `start_ms` to `end_ms`."""
+    room = max(1, (end_ms - start_ms) // SHORTEST_CUE_MS)
+    shown = lines_by_cue(plain(text), most=room)
+    spans = pairwise(_boundaries(start_ms, max(end_ms, start_ms + 1), shown))
+    for part, (lines, span) in enumerate(zip(shown, spans, strict=True), start=1):
+        yield Cue(index, part, *span, tuple(line.text for line in lines))
 
 
-def _boundaries(segment: SegmentRecord, shown: list[list[Line]]) -> list[int]:
+def _boundaries(start_ms: int, end_ms: int, shown: list[list[Line]]) -> list[int]:
     """Return the milliseconds at which each cue starts, and last the end."""
-    start_ms, count = segment["start_ms"], len(shown)
-    end_ms = max(segment["end_ms"], start_ms + 1)
+    count = len(shown)
     weights = [sum(line.width for line in lines) or 1 for lines in shown]
     boundaries = [start_ms]
     for done, weight in enumerate(accumulate(weights), start=1):

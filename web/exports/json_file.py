@@ -14,11 +14,17 @@ FORMAT = "reelnotes/1"
 
 
 def write_json(document: Document, out: TextIO) -> None:
-    """Write one object: format, provenance, job with its video, and the list of segments."""
-    provenance = {"version": document.version, "exported_ms": document.exported_ms}
+    """Write one object: format, provenance, job with its video, summary with its chapters, and the list of segments."""
+    provenance = {
+        "version": document.version,
+        "exported_ms": document.exported_ms,
+        "text": document.choice.text,
+        "cues": document.choice.cues,
+    }
     job = {**document.job, "video": document.video}
     out.write(f'{{\n"format": {_json(FORMAT)},\n"provenance": {_json(provenance)},\n')
-    out.write(f'"job": {_json(job)},\n"segments": [')
+    out.write(f'"job": {_json(job)},\n"summary": {_json(document.summary)},\n')
+    out.write(f'"speech": {_json(list(document.speech))},\n"segments": [')
     separator = "\n"
     for segment in document.segments:
         out.write(separator + _json(segment))

@@ -1,6 +1,7 @@
 // What can be done to a job: its buttons, the question before deleting, and what went wrong.
 
 import { act, deleteJob, setPriority } from "./api.js";
+import { say } from "./say.js";
 
 const VERBS = {
   queued: ["pause", "cancel"],
@@ -10,8 +11,10 @@ const VERBS = {
   failed: ["retry"],
   cancelled: ["retry"],
 };
-const LABELS = { pause: "Pause", resume: "Resume", cancel: "Cancel", retry: "Retry" };
 const OPEN = ["queued", "running", "paused"];
+
+/** A job whose video was removed can't be taken up again. */
+const allowed = (job) => VERBS[job.state].filter((verb) => verb !== "retry" || job.video.url !== null);
 
 /** Fill `place` with the buttons that a job's state allows; it is left alone while nothing changes. */
 export function showActions(place, job, { changed, deleted }) {
@@ -20,25 +23,27 @@ export function showActions(place, job, { changed, deleted }) {
   place.dataset.look = look;
   const focused = place.contains(document.activeElement);
   place.replaceChildren(
-    ...VERBS[job.state].map((verb) => button(LABELS[verb], job, async () => changed(await act(job.id, verb)))),
+    ...allowed(job).map((verb) => button(verb, job, async () => changed(await act(job.id, verb)))),
     ...(OPEN.includes(job.state) ? [prioritySelect(job, changed)] : []),
-    button("Delete", job, async () => {
+    button("delete", job, async () => {
       if (await confirmDelete(job)) deleted(await deleteJob(job.id));
     }),
   );
   if (focused) place.querySelector("button").focus();
 }
 
-function button(label, job, work) {
+function button(verb, job, work) {
   const made = document.createElement("button");
   made.type = "button";
-  made.className = label === "Retry" ? "small primary" : "small";
-  made.textContent = label;
-  made.ariaLabel = `${label} ${job.filename}`;
+  made.className = verb === "retry" ? "small primary" : "small";
+  made.textContent = say(`verb.${verb}`);
+  made.ariaLabel = `${made.textContent} ${job.filename}`;
+  let busy = false; // not disabled meanwhile: it would lose the focus, and a dialog couldn't give it back
   made.addEventListener("click", async () => {
-    made.disabled = true;
+    if (busy) return;
+    busy = true;
     await attempt(work);
-    made.disabled = false;
+    busy = false;
   });
   return made;
 }
@@ -53,12 +58,12 @@ function prioritySelect(job, changed) {
   }
   select.addEventListener("change", () =>
     attempt(async () => changed(await setPriority(job.id, Number(select.value)))));
-  label.append("Priority ", select);
+  label.append(`${say("field.priority")} `, select);
   return label;
 }
 
 /** Do what was asked for; tell in a sentence if it can't be done. */
-async function attempt(work) {
+export async function attempt(work) {
   try {
     await work();
   } catch (error) {
@@ -76,7 +81,7 @@ export function tell(sentence) {
   silence = setTimeout(() => { toast.hidden = true; }, 8000);
 }
 
-function confirmDelete(job) {
+export function confirmDelete(job) {
   const dialog = document.getElementById("confirm-delete");
   dialog.querySelector("bdi").textContent = job.filename;
   dialog.returnValue = "";
@@ -88,6 +93,6 @@ function confirmDelete(job) {
 
 /** Show a job's state as a chip. */
 export function showState(chip, state) {
-  chip.textContent = state;
+  chip.textContent = say(`state.${state}`);
   chip.className = `chip ${state}`;
 }

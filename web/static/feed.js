@@ -4,9 +4,11 @@ import { getJob, getSegments } from "./api.js";
 
 const POLL_MS = 2000;
 const STREAM_AGAIN_MS = 30_000;
+const FIRST_SEGMENTS = 50; // what fills a screen is there at once
+const SEGMENTS_AT_ONCE = 200; // so that no page of them takes long to show
 const ENDED = ["done", "failed", "cancelled"];
 
-/** Follow a job until it ends. `hear` has segments(list), job(job), gone() and trouble(error or null). */
+/** Follow a job until it ends. `hear` has segments(list), writing(list), job(job), gone() and trouble(error or null). */
 export class Feed {
   constructor(jobId, hear) {
     this.id = jobId;
@@ -37,9 +39,10 @@ export class Feed {
     try {
       const job = await getJob(this.id); // before its segments: an ended job gets no more of them
       for (let more = true; more;) {
-        const { segments, next } = await getSegments(this.id, this.since);
+        const { segments, writing, next } = await getSegments(this.id, this.since, this.since ? SEGMENTS_AT_ONCE : FIRST_SEGMENTS);
         if (turn !== this.turn) return null;
         this.hear.segments(segments);
+        this.hear.writing(writing);
         more = segments.length > 0 && next === segments.at(-1).index + 1 && next < job.windows_total;
         this.since = next;
       }
@@ -62,6 +65,7 @@ export class Feed {
       this.since = Number(event.lastEventId);
       this.hear.segments(JSON.parse(event.data).segments);
     });
+    stream.addEventListener("writing", (event) => this.hear.writing(JSON.parse(event.data).writing));
     stream.addEventListener("job", (event) => {
       const job = JSON.parse(event.data);
       this.hear.job(job);

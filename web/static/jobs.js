@@ -1,7 +1,10 @@
 // The list of jobs: read every two seconds, slower while nobody looks.
 
 import { listJobs } from "./api.js";
+import { Batch } from "./batch.js";
 import { showActions, showState } from "./actions.js";
+import { startFetches } from "./fetches.js";
+import { number, say } from "./say.js";
 import { startUploads } from "./uploads.js";
 import { ago, clock, progressWords } from "./words.js";
 
@@ -18,6 +21,7 @@ const newest = document.getElementById("newest");
 const trouble = document.getElementById("trouble");
 const announce = document.getElementById("announce");
 
+const batch = new Batch(list, { changed: () => read(), state: () => state });
 const rows = new Map();
 const known = new Map(); // job id: state, to tell what changed
 let state = "";
@@ -44,7 +48,7 @@ async function read() {
   timer = setTimeout(read, document.hidden ? HIDDEN_POLL_MS : isIdle ? IDLE_POLL_MS : POLL_MS);
 }
 
-function show({ jobs, next, counts }) {
+function show({ jobs, next, counts, failures }) {
   nextPage = next;
   isIdle = counts.queued + counts.running + counts.paused === 0;
   older.hidden = next === null;
@@ -63,13 +67,14 @@ function show({ jobs, next, counts }) {
   shown.forEach((row, index) => {
     if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
   });
+  batch.show(jobs, counts, failures);
   list.removeAttribute("aria-busy");
 }
 
 function showFilters(counts) {
   for (const name of STATES) {
     const filter = filters.querySelector(`[data-state="${name}"]`);
-    filter.querySelector(".count").textContent = counts[name];
+    filter.querySelector(".count").textContent = number(counts[name]);
     filter.hidden = counts[name] === 0 && name !== state;
   }
   filters.hidden = STATES.every((name) => counts[name] === 0);
@@ -86,19 +91,32 @@ function showJob(job) {
   const failure = row.querySelector(".failure");
   failure.hidden = job.failure === null;
   if (job.failure) failure.textContent = `${job.failure.kind}: ${job.failure.message}`;
+  row.querySelector(".hindrance").hidden = job.hindrance === null;
+  row.querySelector(".hindrance").textContent = job.hindrance ?? "";
   const still = row.querySelector("img");
+  row.querySelector(".thumb").classList.toggle("gone", job.video.url === null);
   if (job.still && !still.getAttribute("src")) {
     still.src = job.still;
     still.hidden = false;
   }
-  showActions(row.querySelector(".actions"), job, { changed: read, deleted: read });
+  showActions(row.querySelector(".actions"), job, { changed: read, deleted: () => leave(row) });
   tellOfEnd(job);
   return row;
+}
+
+/** Read the list without a row that was deleted; the keyboard goes on at the next one. */
+async function leave(row) {
+  const next = row.nextElementSibling ?? row.previousElementSibling;
+  await read();
+  (next?.querySelector(".name") ?? document.querySelector("#upload input[type=file]")).focus();
 }
 
 function newRow(job) {
   const row = template.content.firstElementChild.cloneNode(true);
   row.dataset.id = job.id;
+  const box = row.querySelector(".choose");
+  box.value = job.id;
+  box.ariaLabel = say("list.choose", { name: job.filename });
   const name = row.querySelector(".name");
   name.textContent = job.filename;
   name.title = job.filename;
@@ -110,13 +128,15 @@ function newRow(job) {
 
 function meta(job) {
   const words = job.state === "done" ? progressWords(job).slice(1) : progressWords(job);
-  return [...words, ago(job.finished_ms ?? job.created_ms)];
+  const by = "several" in list.dataset ? [say("job.by", { commentator: job.commentator })] : [];
+  const gone = job.video.url === null ? [say("job.video-removed")] : [];
+  return [...words, ...by, ago(job.finished_ms ?? job.created_ms), ...gone];
 }
 
 function tellOfEnd(job) {
   const last = known.get(job.id);
   known.set(job.id, job.state);
-  if (last && last !== job.state) announce.textContent = `${job.filename}: ${job.state}`;
+  if (last && last !== job.state) announce.textContent = `${job.filename}: ${say(`state.${job.state}`)}`;
 }
 
 filters.addEventListener("click", (event) => {
@@ -130,5 +150,7 @@ older.addEventListener("click", () => { before = nextPage; read(); scrollTo({ to
 newest.addEventListener("click", () => { before = ""; read(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) read(); });
 
-startUploads(() => { before = ""; state = ""; read(); });
+const showNewest = () => { before = ""; state = ""; read(); };
+startUploads(showNewest);
+startFetches(read);
 read();

@@ -7,7 +7,7 @@ function applyTheme() {
   const button = document.getElementById("theme");
   if (button) {
     button.textContent = { auto: "◐", light: "☀", dark: "☾" }[chosen];
-    button.title = button.ariaLabel = `Colours: ${chosen}`;
+    button.title = button.ariaLabel = button.dataset[chosen];
   }
 }
 

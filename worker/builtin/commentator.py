@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.tables import CommentKind
+from worker.builtin.extract import extract
 from worker.builtin.facts import (
     Facts,
     Memory,
@@ -34,7 +35,17 @@ from worker.builtin.views import (
     motion,
     split_views,
 )
-from worker.commentator import Comment, Picture, Prompt, Timings, Window
+from worker.commentator import (
+    Accelerator,
+    Comment,
+    Draft,
+    Matter,
+    Picture,
+    Prompt,
+    Timings,
+    Told,
+    Window,
+)
 
 NO_CONTRAST = 24  # brightest less darkest cell: below it there is no text to look for
 
@@ -45,19 +56,25 @@ class BuiltinCommentator:
     """Shared by all threads: what it holds is only read."""
 
     name = "builtin"
+    network: dict[str, str] | None = None
 
     def __init__(self, streams: int) -> None:
         self.streams = streams
         self._detector = ObjectDetector()
         self._reader = TextReader()
 
-    def frame_size(self, width: int, height: int) -> tuple[int, int]:
+    def accelerator(self) -> Accelerator | None:
+        return None
+
+    def frame_size(self, width: int, height: int, prompt: Prompt) -> tuple[int, int]:
         """Fit into what the text finder looks at; never enlarge."""
         scale = min(1.0, LONGEST_SIDE / max(width, height))
         return _even(width * scale), _even(height * scale)
 
-    def comment(self, window: Window, prompt: Prompt, previous: Comment | None) -> Comment:
-        """Say what is new in the window since `previous`."""
+    def comment(
+        self, window: Window, prompt: Prompt, previous: Comment | None, draft: Draft
+    ) -> Comment:
+        """Say what is new in the window since `previous`; there at once, so `draft` stays empty."""
         started = time.perf_counter()
         before = _memory(previous)
         pictures = [frame.picture for frame in window.frames]
@@ -72,6 +89,16 @@ class BuiltinCommentator:
         if text is None:
             return Comment(CommentKind.UNCHANGED, facts=told, memory=memory, timings=timings)
         return Comment(CommentKind.SAID, text, facts=told, memory=memory, timings=timings)
+
+    def tell(self, matter: Matter, prompt: Prompt, draft: Draft) -> Told:
+        """Pick the sentences that stand best for all: nothing is said that was not said before."""
+        started = time.perf_counter()
+        title, text = extract(matter.texts, matter.sentences)
+        spent = (time.perf_counter() - started) * 1000
+        return Told(title, text, timings=Timings(generate_ms=spent))
+
+    def close(self) -> None:
+        """Nothing was started."""
 
     def _measure(
         self, pictures: Sequence[Picture], looks: Sequence[Look], before: Memory | None

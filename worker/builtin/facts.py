@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from models.parameters import COMMENTATORS
+from models.commentators import label_of
 from worker.builtin.sightings import Sighting
 from worker.builtin.text import TextLine
 from worker.builtin.views import COARSE, STILL, Box, Grid, Light, Look, Motion, Place
 
-LABEL = COMMENTATORS["builtin"]
+LABEL = label_of("builtin")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from worker.builtin.coco import COCO_NAMES
+from worker.builtin.networks import open_network
 from worker.builtin.views import Box
 from worker.commentator import Picture
 
@@ -40,13 +40,7 @@ class ObjectDetector:
     """Finds COCO objects. One instance serves any number of threads."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # windows run beside each other instead
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(
-            str(WEIGHTS), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_network(WEIGHTS)
         self._input = self._session.get_inputs()[0].name
 
     def detect(self, picture: Picture) -> list[Detection]:

@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 import rapidocr
 from numpy.typing import NDArray
+from omegaconf import DictConfig, flag_override
 from PIL import Image
 from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_det import TextDetOutput
 from rapidocr.ch_ppocr_rec import TextRecOutput
 
+from worker.builtin.networks import open_network
 from worker.builtin.views import Box
 from worker.commentator import Picture
 
@@ -55,15 +57,13 @@ class TextReader:
             "Global.log_level": "critical",
             "Global.use_cls": False,
             "Global.min_side_len": 1,
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),  # named: never fetched
             "Det.limit_type": "max",
             "Det.limit_side_len": LONGEST_SIDE,
-            "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
         }
         self._finder = RapidOCR(params=common | {"Global.use_rec": False})
+        _give(self._finder.cfg.Det, models / "PP-OCRv6_det_small.onnx")
         self._reader = RapidOCR(params=common | {"Global.use_det": False})
+        _give(self._reader.cfg.Rec, models / "PP-OCRv6_rec_small.onnx")
 
     def read(self, picture: Picture, known: Sequence[TextLine]) -> list[TextLine]:
         """Return the lines of the picture, the largest first."""
@@ -90,6 +90,12 @@ class TextReader:
         if isinstance(result, TextRecOutput) and result.txts and result.scores:
             text = _readable(result.txts[0], result.scores[0])
         return TextLine(text, box, mark)
+
+
+def _give(part: DictConfig, weights: Path) -> None:
+    """Hand RapidOCR an open network: it would open its own otherwise, or fetch one."""
+    with flag_override(part, "allow_objects", True):
+        part.session = open_network(weights)
 
 
 def _readable(text: str, score: float) -> str:

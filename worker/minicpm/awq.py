@@ -5,18 +5,30 @@ The weight of input k and output n is (q - z) · s, q from `qweight`, z and s th
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from worker.minicpm.linear import runs_triton
+
 BITS = (0, 16, 4, 20, 8, 24, 12, 28)
 PACK = 8  # numbers in an int32
 GROUP = 128  # inputs that share a scale and a zero point
 
-Matmul = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(x (M, K), qweight (K, N/8), qzeros (K/128, N/8), scales (K/128, N)) → (M, N) in x's dtype."""
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """How a weight is kept once it is read, and how rows are multiplied by it.
+
+    pack: qweight (K, N/8), qzeros (K/128, N/8), scales (K/128, N) → what is kept, by name.
+    matmul: x (M, K) and what is kept, in that order → (M, N) in x's dtype.
+    """
+
+    pack: Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
+    matmul: Callable[..., Tensor]
 
 
 def unpack(packed: Tensor) -> Tensor:
@@ -40,6 +52,10 @@ def dequantise(qweight: Tensor, qzeros: Tensor, scales: Tensor, dtype: torch.dty
     return (centred * scales.to(exact).unsqueeze(1)).flatten(0, 1).to(dtype)
 
 
+def keep_as_stored(qweight: Tensor, qzeros: Tensor, scales: Tensor) -> dict[str, Tensor]:
+    return {"qweight": qweight, "qzeros": qzeros, "scales": scales}
+
+
 def matmul_torch(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
     """Dequantise, then multiply: right everywhere, fast nowhere."""
     return x @ dequantise(qweight, qzeros, scales, x.dtype)
@@ -56,16 +72,23 @@ def matmul_autoawq(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -
     return cast(Tensor, y).to(x.dtype).reshape(-1, outputs)
 
 
-def matmul_triton(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
+def pack_triton(qweight: Tensor, qzeros: Tensor, scales: Tensor) -> dict[str, Tensor]:
+    from worker.minicpm.awq_tiles import tile
+
+    return tile(qweight, qzeros, scales)
+
+
+def matmul_triton(x: Tensor, tiles: Tensor, shared: Tensor) -> Tensor:
     from worker.minicpm.awq_triton import matmul
 
-    return matmul(x, qweight, qzeros, scales)
+    return matmul(x, tiles, shared)
 
 
-KERNELS: dict[str, Matmul] = {
-    "torch": matmul_torch,
-    "triton": matmul_triton,
-    "autoawq": matmul_autoawq,
+TORCH = Kernel(keep_as_stored, matmul_torch)
+KERNELS = {
+    "torch": TORCH,
+    "triton": Kernel(pack_triton, matmul_triton),
+    "autoawq": Kernel(keep_as_stored, matmul_autoawq),
 }
 
 
@@ -74,30 +97,28 @@ def best_kernel(device: torch.device) -> str:
 
     autoawq's accumulate in float16, so they are taken only when asked for by name.
     """
-    if device.type != "cuda":
-        return "torch"
-    try:
-        import triton  # noqa: F401
-    except ImportError:
-        return "torch"
-    return "triton"
+    return "triton" if runs_triton(device) else "torch"
 
 
 class AwqLinear(nn.Module):
-    """A Linear whose weight stays packed. (…, K) → (…, N)"""
+    """A Linear whose weight stays packed: as stored, and from `pack` on as its kernel keeps it."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: Matmul = matmul_torch) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: Kernel = TORCH) -> None:
         super().__init__()
         self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
         groups = inputs // GROUP
         self.register_buffer("qweight", torch.empty(inputs, outputs // PACK, dtype=torch.int32))
         self.register_buffer("qzeros", torch.empty(groups, outputs // PACK, dtype=torch.int32))
         self.register_buffer("scales", torch.empty(groups, outputs, dtype=torch.float16))
-        self.qweight: Tensor
-        self.qzeros: Tensor
-        self.scales: Tensor
 
-    def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, self.inputs)
-        y = self.kernel(rows, self.qweight, self.qzeros, self.scales)
+    def pack(self) -> None:
+        """Lay the weight out for the kernel. Once, when the stored tensors have been read."""
+        kept = self.kernel.pack(*self.buffers(recurse=False))
+        for name in [name for name, _ in self.named_buffers(recurse=False)]:
+            delattr(self, name)
+        for name, tensor in kept.items():
+            self.register_buffer(name, tensor)
+
+    def forward(self, x: Tensor) -> Tensor:  # (…, K) → (…, N)
+        y = self.kernel.matmul(x.reshape(-1, self.inputs), *self.buffers(recurse=False))
         return y.reshape(*x.shape[:-1], self.outputs)

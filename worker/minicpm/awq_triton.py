@@ -4,125 +4,209 @@ A few rows (decoding) are multiplied with the packed weight as it is read: memor
 that counts. Many rows (prefill) get a dequantised copy and the library's matrix product.
 """
 
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from worker.minicpm.awq import GROUP, PACK
+from worker.minicpm.awq import GROUP
+from worker.minicpm.split_k import add_parts, count_parts, counters
 
-FEW_ROWS = 64  # up to here the fused kernel is used
-BLOCK_K = 64  # inputs per turn; divides a group
-BLOCK_N = 64  # outputs per program
-MAX_SPLITS = 8  # parts of the inputs summed by different programs
-WANTED_PROGRAMS = 256  # about two for each multiprocessor
+FEW_ROWS = 128  # up to here the packed weight is multiplied
+MAX_BLOCK_M = 64
+ASSEMBLY = torch.version.hip is None and not triton.knobs.runtime.interpret  # it is NVIDIA's
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The part of a product that one program computes, and how."""
+
+    outputs: int
+    warps: int
+    stages: int  # groups that are under way
+
+
+BLOCKS = {16: Blocks(64, 4, 4), 32: Blocks(64, 4, 4), 64: Blocks(64, 4, 3)}
+"""By the number of rows that a program computes."""
+
+
+def _assembly(magic: int, one: int, kind: str) -> tl.constexpr:
+    """PTX: two words and their negated offsets → the 8 centred numbers of each, in pairs.
+
+    Elementwise, but two elements at a time: the first is in the lower half of what is paired.
+
+    A nibble in the lowest bits of a float's mantissa needs no conversion: `magic` | q is the number
+    base + q, exactly; 1 · (base + q) − (base + z) is q − z. 24 instructions for 16 numbers.
+    """
+    lines = [
+        "{.reg .b32 half, pair, one;",
+        f"mov.b32 one, {one:#x};",
+    ]
+    for half, bytes_ in enumerate(("0x5410", "0x7632")):
+        lines.append(f"prmt.b32 half, $8, $9, {bytes_};")
+        for nibble in range(4):
+            lines.append(f"shr.u32 pair, half, {4 * nibble};")
+            lines.append(f"lop3.b32 pair, pair, 0x000F000F, {magic:#x}, 0xEA;")
+            lines.append(f"fma.rn.{kind} ${4 * half + nibble}, pair, one, $10;")
+    return tl.constexpr("\n".join([*lines, "}"]))
+
+
+UNPACK_BF16 = _assembly(0x43004300, 0x3F803F80, "bf16x2")  # 128 + q
+UNPACK_FP16 = _assembly(0x64006400, 0x3C003C00, "f16x2")  # 1024 + q
+REGISTERS = tl.constexpr("=r,=r,=r,=r,=r,=r,=r,=r,r,r,r")
 
 
 @triton.jit
-def _spread(words):  # type: ignore[no-untyped-def]
-    """(R, C) words → (R, 8·C), each repeated 8 times in a row."""
-    words = tl.interleave(words, words)
-    words = tl.interleave(words, words)
-    return tl.interleave(words, words)
+def _centre_plainly(words, zeros, dtype: tl.constexpr):  # type: ignore[no-untyped-def]
+    """(N, 16) words, (N, 1) zeros → eight (N, 16): nibble j minus the zero."""
+    return (
+        ((words & 15) - zeros).to(dtype),
+        (((words >> 4) & 15) - zeros).to(dtype),
+        (((words >> 8) & 15) - zeros).to(dtype),
+        (((words >> 12) & 15) - zeros).to(dtype),
+        (((words >> 16) & 15) - zeros).to(dtype),
+        (((words >> 20) & 15) - zeros).to(dtype),
+        (((words >> 24) & 15) - zeros).to(dtype),
+        (((words >> 28) & 15) - zeros).to(dtype),
+    )
 
 
 @triton.jit
-def _shifts(columns):  # type: ignore[no-untyped-def]
-    """The bit at which each logical column starts in its word: 0 16 4 20 8 24 12 28."""
-    place = columns % 8
-    return (place // 2) * 4 + (place % 2) * 16
+def _centre_in_pairs(words, zeros, dtype: tl.constexpr, BLOCK_N: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The same by `_assembly`; only bfloat16 and float16."""
+    if dtype == tl.bfloat16:
+        offsets = (zeros | 0xC300).to(tl.int16).to(tl.bfloat16, bitcast=True)  # −(128 + z)
+        return tl.inline_asm_elementwise(
+            UNPACK_BF16, REGISTERS, [words, tl.broadcast_to(offsets, (BLOCK_N, 16))],
+            dtype=(tl.bfloat16,) * 8, is_pure=True, pack=2,
+        )  # fmt: skip
+    else:
+        offsets = (zeros | 0xE400).to(tl.int16).to(tl.float16, bitcast=True)  # −(1024 + z)
+        return tl.inline_asm_elementwise(
+            UNPACK_FP16, REGISTERS, [words, tl.broadcast_to(offsets, (BLOCK_N, 16))],
+            dtype=(tl.float16,) * 8, is_pure=True, pack=2,
+        )  # fmt: skip
 
 
 @triton.jit
+def _line_up(planes, BLOCK_N: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Eight (N, 16) → (N, 128), one behind the other. No number leaves its thread."""
+    p0, p1, p2, p3, p4, p5, p6, p7 = planes
+    even = tl.join(tl.join(p0, p4), tl.join(p2, p6))
+    odd = tl.join(tl.join(p1, p5), tl.join(p3, p7))
+    bits = tl.join(even, odd)  # (N, 16, 2, 2, 2): the plane's index in binary
+    return tl.reshape(tl.permute(bits, (0, 2, 3, 4, 1)), (BLOCK_N, 128))
+
+
+@triton.jit
+def _scale(shared):  # type: ignore[no-untyped-def]
+    return (shared >> 16).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
+
+
+@triton.jit(do_not_specialize=["rows"])  # else 1, 2 and 16 rows are compiled apart
 def _matmul_kernel(  # type: ignore[no-untyped-def]
-    x, qweight, qzeros, scales, partial,
-    rows, inputs, outputs, inputs_per_split,
-    GROUP: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+    x, tiles, shared, out, parts, counters, rows, inputs, outputs,
+    PARTS: tl.constexpr, ASSEMBLY: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """partial[split, m, n] = Σ over the split's groups of s[g, n] · Σ over k in g of x·(q - z)."""
-    split = tl.program_id(1)
-    row = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
-    column = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    word = tl.program_id(0) * (BLOCK_N // 8) + tl.arange(0, BLOCK_N // 8)
-    words = outputs // 8
-    shifts = _shifts(column)[None, :]
-    total = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
-    start = split * inputs_per_split
-    for first in range(start, tl.minimum(start + inputs_per_split, inputs), BLOCK_K):
-        k = first + tl.arange(0, BLOCK_K)
-        group = first // GROUP
-        packed = tl.load(
-            qweight + k[:, None] * words + word[None, :], mask=word[None, :] < words, other=0
-        )
-        zeros = tl.load(qzeros + group * words + word[None, :], mask=word[None, :] < words, other=0)
-        scale = tl.load(scales + group * outputs + column, mask=column < outputs, other=0.0)
+    """out[m, n] = Σ over groups of s[g, n] · Σ over k in g of (q - z)[k, n] · x[m, k].
+
+    The weight is the left operand: its outputs fill the rows of the tensor cores' tiles, and a few
+    rows of x cost no more than they are.
+    """
+    tile = tl.program_id(1) * tl.num_programs(0) + tl.program_id(0)
+    row = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
+    column = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
+    part, groups = tl.program_id(2), inputs // 128
+    output = tl.minimum(column, outputs - 1)
+    k, word = tl.arange(0, 128), tl.arange(0, 16)
+    total = tl.zeros((BLOCK_N, BLOCK_M), dtype=tl.float32)
+    for group in tl.range(part * groups // PARTS, (part + 1) * groups // PARTS, num_stages=STAGES):
+        place = group * outputs + output
+        words = tl.load(tiles + place[:, None] * 16 + word[None, :], eviction_policy="evict_first")
+        common = tl.load(shared + place)
         values = tl.load(
-            x + row[:, None] * inputs + k[None, :], mask=row[:, None] < rows, other=0.0
-        )
-        centred = ((_spread(packed) >> shifts) & 15) - ((_spread(zeros) >> shifts) & 15)
-        product = tl.dot(values, centred.to(values.dtype), input_precision="ieee")
-        total += product * scale.to(tl.float32)[None, :]
-    inside = (row[:, None] < rows) & (column[None, :] < outputs)
-    target = partial + (split * rows + row[:, None]) * outputs + column[None, :]
-    tl.store(target, total, mask=inside)
+            x + row[None, :] * inputs + (group * 128 + k)[:, None],
+            mask=(row < rows)[None, :], other=0.0,
+        )  # fmt: skip
+        zeros = (common & 15)[:, None]
+        if ASSEMBLY:
+            planes = _centre_in_pairs(words, zeros, x.dtype.element_ty, BLOCK_N)
+        else:
+            planes = _centre_plainly(words, zeros, x.dtype.element_ty)
+        product = tl.dot(_line_up(planes, BLOCK_N), values)
+        total += product * _scale(common)[:, None]
+    add_parts(
+        total, parts + tile * (PARTS * BLOCK_N * BLOCK_M), counters + tile,
+        tl.program_id(0) * BLOCK_M, rows, column, out, outputs, part, PARTS, BLOCK_N, BLOCK_M,
+    )  # fmt: skip
 
 
 @triton.jit
 def _dequantise_kernel(  # type: ignore[no-untyped-def]
-    qweight, qzeros, scales, weight, inputs, outputs,
-    GROUP: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_N: tl.constexpr,
-):  # fmt: skip
-    """weight[k, n] = (q - z) · s, computed in float32."""
-    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    tiles, shared, weight, inputs, outputs, BLOCK_N: tl.constexpr
+):
+    """weight[n, k] = (q - z) · s, computed in float32."""
+    group = tl.program_id(1)
     column = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    word = tl.program_id(0) * (BLOCK_N // 8) + tl.arange(0, BLOCK_N // 8)
-    words, group = outputs // 8, (tl.program_id(1) * BLOCK_K) // GROUP
-    shifts = _shifts(column)[None, :]
-    packed = tl.load(
-        qweight + k[:, None] * words + word[None, :], mask=word[None, :] < words, other=0
-    )
-    zeros = tl.load(qzeros + group * words + word[None, :], mask=word[None, :] < words, other=0)
-    scale = tl.load(scales + group * outputs + column, mask=column < outputs, other=0.0)
-    centred = ((_spread(packed) >> shifts) & 15) - ((_spread(zeros) >> shifts) & 15)
-    exact = centred.to(tl.float32) * scale.to(tl.float32)[None, :]
-    target = weight + k[:, None].to(tl.int64) * outputs + column[None, :]
-    tl.store(target, exact.to(weight.dtype.element_ty), mask=column[None, :] < outputs)
+    output = tl.minimum(column, outputs - 1)
+    place = group * outputs + output
+    words = tl.load(tiles + place[:, None] * 16 + tl.arange(0, 16)[None, :])
+    common = tl.load(shared + place)
+    planes = _centre_plainly(words, (common & 15)[:, None], tl.float32)
+    exact = _line_up(planes, BLOCK_N) * _scale(common)[:, None]
+    k = group * 128 + tl.arange(0, 128)
+    target = weight + column[:, None].to(tl.int64) * inputs + k[None, :]
+    tl.store(target, exact.to(weight.dtype.element_ty), mask=(column < outputs)[:, None])
 
 
-def matmul(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
+def matmul(x: Tensor, tiles: Tensor, shared: Tensor) -> Tensor:
     """(M, K) → (M, N) in x's dtype, accumulated in float32."""
-    if len(x) <= FEW_ROWS:
-        return multiply_packed(x, qweight, qzeros, scales)
-    return x @ dequantise(qweight, qzeros, scales, x.dtype)
+    if len(x) <= FEW_ROWS and x.dtype != torch.float32:
+        return multiply_packed(x, tiles, shared)
+    return F.linear(x, dequantise(tiles, shared, x.dtype))
 
 
-def multiply_packed(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
-    """Multiply without a dequantised copy. Splits add up in a fixed order: always the same result."""
-    (rows, inputs), outputs = x.shape, scales.shape[1]
-    block_m = max(16, min(64, triton.next_power_of_2(rows)))
-    across, down = triton.cdiv(outputs, BLOCK_N), triton.cdiv(rows, block_m)
-    groups_per_split = triton.cdiv(inputs // GROUP, _splits(across * down, inputs // GROUP))
-    splits = triton.cdiv(inputs // GROUP, groups_per_split)
-    partial = torch.empty(splits, rows, outputs, device=x.device, dtype=torch.float32)
-    _matmul_kernel[(across, splits, down)](
-        x.contiguous(), qweight, qzeros, scales, partial,
-        rows, inputs, outputs, groups_per_split * GROUP,
-        GROUP=GROUP, BLOCK_M=block_m, BLOCK_N=BLOCK_N, BLOCK_K=BLOCK_K,
+def multiply_packed(
+    x: Tensor, tiles: Tensor, shared: Tensor, blocks: Blocks | None = None, parts: int | None = None
+) -> Tensor:
+    """Multiply without a dequantised copy. A row's result has the same bits beside any others."""
+    (rows, inputs), (groups, outputs) = x.shape, shared.shape
+    fixed = constants(rows, parts or count_parts(outputs, groups), blocks)
+    block_m, block_n, parts = fixed["BLOCK_M"], fixed["BLOCK_N"], fixed["PARTS"]
+    grid = (triton.cdiv(rows, block_m), triton.cdiv(outputs, block_n), parts)
+    room = grid[0] * grid[1] * parts * block_n * block_m if parts > 1 else 1
+    out = torch.empty(rows, outputs, device=x.device, dtype=x.dtype)
+    _matmul_kernel[grid](
+        x.contiguous(), tiles, shared, out,
+        torch.empty(room, device=x.device, dtype=torch.float32), counters(x.device),
+        rows, inputs, outputs, **fixed,
     )  # fmt: skip
-    return partial.sum(0).to(x.dtype) if splits > 1 else partial[0].to(x.dtype)
+    return out
 
 
-def dequantise(qweight: Tensor, qzeros: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the weight (K, N)."""
-    inputs, outputs = qweight.shape[0], qweight.shape[1] * PACK
-    weight = torch.empty(inputs, outputs, device=qweight.device, dtype=dtype)
-    _dequantise_kernel[(triton.cdiv(outputs, BLOCK_N), inputs // BLOCK_K)](
-        qweight, qzeros, scales, weight, inputs, outputs,
-        GROUP=GROUP, BLOCK_K=BLOCK_K, BLOCK_N=BLOCK_N,
-    )  # fmt: skip
+def constants(rows: int, parts: int, blocks: Blocks | None = None) -> dict[str, int]:
+    """What the kernel for so many rows is compiled for."""
+    block_m = max(16, min(MAX_BLOCK_M, triton.next_power_of_2(rows)))
+    blocks = blocks or BLOCKS[block_m]
+    return {
+        "PARTS": parts,
+        "ASSEMBLY": ASSEMBLY,
+        "BLOCK_M": block_m,
+        "BLOCK_N": blocks.outputs,
+        "STAGES": blocks.stages,
+        "num_warps": blocks.warps,
+    }
+
+
+def dequantise(tiles: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the weight (N, K)."""
+    groups, outputs = shared.shape
+    weight = torch.empty(outputs, groups * GROUP, device=tiles.device, dtype=dtype)
+    _dequantise_kernel[(triton.cdiv(outputs, 64), groups)](
+        tiles, shared, weight, groups * GROUP, outputs, BLOCK_N=64
+    )
     return weight
-
-
-def _splits(programs: int, groups: int) -> int:
-    """How many parts of the inputs give every multiprocessor something to do."""
-    return max(1, min(MAX_SPLITS, groups, WANTED_PROGRAMS // programs))

@@ -1,60 +1,91 @@
 """Answers being written side by side: rows join and leave at any step, one cache slot each.
 
-Knows no threads and no clocks but its own stopwatch.
+Work is queued on the device ahead of its results: `admit` and `step` only ask for it, `collect`
+waits for the tokens. Knows no threads.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from time import perf_counter
 
 import torch
 from torch import Tensor
 
 from worker.minicpm.errors import NumbersOverflowed, PromptTooLong
-from worker.minicpm.graphs import DecodeGraphs
+from worker.minicpm.footprint import FAST, Pace
+from worker.minicpm.graphs import Graphs, Step
+from worker.minicpm.ledger import OVERFLOWED, Ledger
 from worker.minicpm.network import Network
+from worker.minicpm.prefixes import PrefixStore
 from worker.minicpm.prompt import EncodedPrompt
-from worker.minicpm.sampling import Sampling, choose, penalise
+from worker.minicpm.sampling import Sampling, choose
+from worker.minicpm.sights import Sights
+from worker.minicpm.stopwatch import Mark, mark, milliseconds
+from worker.minicpm.transfer import upload
 
-OVERFLOWED = -1  # in place of a token
-PREFILL_TOKENS = 8192  # most tokens read at once, padding included; bounds the memory of prefill
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Row:
     """One answer being written."""
 
+    slot: int
     sampling: Sampling
-    length: int  # tokens in its slot
     dice: Random
-    tokens: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)  # that have arrived
+    asked: int = 0  # tokens that the device was asked for
+    vision_ms: float = 0.0  # of all the rows admitted together; known with the first token
+    prefill_ms: float = 0.0
+    gone: bool = False  # released; what still arrives for it is dropped
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """What it took to start some rows, in milliseconds; each waited for all of it."""
+class Launch:
+    """Tokens on their way from the device, one for each row."""
 
-    vision_ms: float
-    prefill_ms: float
+    rows: Sequence[Row]
+    tokens: Tensor  # (rows,) on the host
+    marks: tuple[Mark, Mark, Mark] | None  # of an admission: begun, looked, read
+    arrived: torch.cuda.Event | None
 
 
 class Batch:
-    """Row i lives in cache slot i. Not safe to share between threads."""
+    """Not safe to share between threads."""
 
-    def __init__(self, network: Network, stop_ids: frozenset[int], slots: int, room: int) -> None:
-        self.network, self.room = network, room
-        self.cache = network.new_cache(slots, room)
-        self._graphs = DecodeGraphs(network, self.cache) if network.device.type == "cuda" else None
-        self._rows: list[Row | None] = [None] * slots
-        self._stops = torch.tensor(sorted(stop_ids))
-        shape = (slots, network.config.language.vocab_size)
-        self._written = torch.zeros(shape, dtype=torch.bool, device=network.device)
+    def __init__(
+        self,
+        network: Network,
+        stop_ids: frozenset[int],
+        slots: int,
+        room: int,
+        pace: Pace = FAST,
+    ) -> None:
+        self.network, self.room, self.slots, self.pace = network, room, slots, pace
+        self.cache = network.new_cache(slots + 1, room)  # the last one is for rows that fill up
+        device = self._device = network.device
+        vocabulary = network.config.language.vocab_size
+        self._ledger = Ledger(slots + 1, room, vocabulary, sorted(stop_ids), device)
+        self._prefixes = PrefixStore(pace.kept_tokens)
+        self._sights = Sights(network.look, pace.kept_views)
+        self._rows: dict[int, Row] = {}  # by slot
+        self._launches: deque[Launch] = deque()
+        # Where the table of token vectors is on the host: those of the newest tokens.
+        hidden = network.config.language.hidden_size if network.llm.embeds_on_host else 0
+        self._vectors = torch.zeros(slots + 1, hidden, device=device, dtype=network.dtype)
+        steps: list[Step] = [self._score, self._write_greedily, self._write_penalised]
+        if device.type == "cuda":
+            steps = [Graphs(step, slots, device) for step in steps]
+        self._do_score, self._do_write, self._do_write_penalised = steps
 
     @property
     def free(self) -> list[int]:
         """Slots that can be taken, lowest first."""
-        return [slot for slot, row in enumerate(self._rows) if row is None]
+        return [slot for slot in range(self.slots) if slot not in self._rows]
+
+    @property
+    def busy(self) -> bool:
+        """Rows are being written, or tokens are on their way."""
+        return bool(self._rows or self._launches)
 
     def check(self, prompt: EncodedPrompt, sampling: Sampling) -> None:
         """Raise PromptTooLong unless prompt and answer fit into a slot together."""
@@ -67,111 +98,152 @@ class Batch:
 
     @torch.inference_mode()
     def admit(
-        self, slots: Sequence[int], prompts: Sequence[EncodedPrompt], samplings: Sequence[Sampling]
-    ) -> Admission:
-        """Start rows in free slots and write their first token. All or none start."""
+        self, prompts: Sequence[EncodedPrompt], samplings: Sequence[Sampling]
+    ) -> Sequence[Row]:
+        """Start rows in free slots and ask for their first token. All or none start."""
         for prompt, sampling in zip(prompts, samplings, strict=True):
             self.check(prompt, sampling)
-        started = perf_counter()
-        seen = self.network.look([view for prompt in prompts for view in prompt.views])
-        self._finish_work()
-        looked = perf_counter()
+        slots = self.free[: len(prompts)]
+        begun = mark(self._device)
+        seen = self._sights.look([view for prompt in prompts for view in prompt.views])
+        looked = mark(self._device)
         scores = self._read(slots, prompts, seen)
+        where = upload(torch.tensor(slots), self._device)
+        self._ledger.begin(where, [len(prompt.ids) for prompt in prompts], samplings)
         rows = [
-            Row(sampling, len(prompt.ids), sampling.new_dice())
-            for prompt, sampling in zip(prompts, samplings, strict=True)
+            Row(slot, sampling, sampling.new_dice())
+            for slot, sampling in zip(slots, samplings, strict=True)
         ]
-        self._written[list(slots)] = False
-        self._choose(list(slots), rows, scores)
-        for slot, row in zip(slots, rows, strict=True):
-            self._rows[slot] = row
-        return Admission((looked - started) * 1000, (perf_counter() - looked) * 1000)
+        tokens = self._choose(rows, where, scores)
+        self._launch(rows, tokens, (begun, looked, mark(self._device)))
+        self._rows |= {row.slot: row for row in rows}
+        return rows
 
     @torch.inference_mode()
-    def step(self) -> None:
-        """Write one more token in every row."""
-        slots = [slot for slot, row in enumerate(self._rows) if row]
-        width = slots[-1] + 1
-        rows = [row or Row(Sampling(), 0, Random(0), [0]) for row in self._rows[:width]]
-        device = self.network.device
-        tokens = torch.tensor([row.tokens[-1] for row in rows], device=device)
-        lengths = torch.tensor([row.length for row in rows], device=device)
-        span = min(round_span(1 + max(row.length for row in rows)), self.room)
-        if self._graphs is not None:
-            scores = self._graphs.decode_step(tokens, lengths, span)
+    def step(self) -> bool:
+        """Ask for one more token in every row that may have one; return whether any may."""
+        rows = [row for row in self._rows.values() if row.asked < row.sampling.max_new_tokens]
+        if not rows:
+            return False
+        slots = torch.tensor([row.slot for row in rows])
+        if self.network.llm.embeds_on_host:
+            self._embed(rows, slots)
+        if any(row.sampling.temperature > 0 for row in rows):
+            where = upload(slots, self._device)
+            tokens = self._choose(rows, where, self._do_score(slots))
+        elif any(row.sampling.repetition_penalty != 1 for row in rows):
+            tokens = self._do_write_penalised(slots)
         else:
-            scores = self.network.decode_step(tokens, lengths, self.cache, span)
-        for row in rows:
-            row.length += 1
-        self._choose(slots, [rows[slot] for slot in slots], scores[slots])
+            tokens = self._do_write(slots)
+        self._launch(rows, tokens, None)
+        return True
 
-    def row(self, slot: int) -> Row:
-        row = self._rows[slot]
-        if row is None:
-            raise LookupError(f"slot {slot} is free")
-        return row
+    def collect(self, ahead: int = 0) -> list[Row]:
+        """Wait for tokens until only `ahead` launches are under way; return who got one, in order.
 
-    def release(self, slot: int) -> None:
-        """Give the slot back."""
-        self._rows[slot] = None
+        A row whose scores were not all finite gets OVERFLOWED.
+        """
+        heard: list[Row] = []
+        while len(self._launches) > ahead:
+            launch = self._launches.popleft()
+            if launch.arrived is not None:
+                launch.arrived.synchronize()
+            for row, token in zip(launch.rows, launch.tokens.tolist(), strict=True):
+                if row.gone:
+                    continue
+                row.tokens.append(token)
+                if launch.marks is not None:
+                    begun, looked, read = launch.marks
+                    row.vision_ms = milliseconds(begun, looked)
+                    row.prefill_ms = milliseconds(looked, read)
+                heard.append(row)
+        return heard
+
+    def release(self, row: Row) -> None:
+        """Give the row's slot back."""
+        row.gone = True
+        del self._rows[row.slot]
+
+    def forget(self) -> None:
+        """Drop what is kept for later prompts: memory is short."""
+        self._prefixes.clear()
+        self._sights.clear()
 
     def _read(self, slots: Sequence[int], prompts: Sequence[EncodedPrompt], seen: Tensor) -> Tensor:
-        """Prefill in passes of bounded size; like lengths go together. Returns (B, V)."""
-        first_view = [0]
-        for prompt in prompts:
-            first_view.append(first_view[-1] + len(prompt.view_starts))
-        scores: dict[int, Tensor] = {}
-        for chosen in passes([len(prompt.ids) for prompt in prompts], PREFILL_TOKENS):
-            views = [v for i in chosen for v in range(first_view[i], first_view[i + 1])]
-            part = self.network.prefill(
-                [prompts[i] for i in chosen], seen[views], self.cache, [slots[i] for i in chosen]
-            )
-            scores |= dict(zip(chosen, part, strict=True))
-        return torch.stack([scores[i] for i in range(len(prompts))])
+        """Prefill in passes of bounded size. Returns (B, V)."""
+        scores, views = [], 0
+        for first, stop in passes([len(prompt.ids) for prompt in prompts], self.pace.tokens):
+            some, where = prompts[first:stop], slots[first:stop]
+            count = sum(len(prompt.view_starts) for prompt in some)
+            known = [
+                self._prefixes.restore(p, self.cache, s) for p, s in zip(some, where, strict=True)
+            ]
+            part = seen[views : views + count]
+            scores.append(self.network.prefill(some, part, self.cache, where, known))
+            views += count
+            for prompt, slot in zip(some, where, strict=True):
+                self._prefixes.remember(prompt, self.cache, slot)
+        return torch.cat(scores)
 
-    def _choose(self, slots: list[int], rows: list[Row], scores: Tensor) -> None:
-        """Append a token to each row, from scores (B, V); `slots` are where the rows live.
+    def _embed(self, rows: Sequence[Row], slots: Tensor) -> None:
+        """Fetch the vectors of the rows' newest tokens from the host."""
+        if self._launches:
+            raise RuntimeError("with the table on the host, tokens must be collected first")
+        tokens = torch.tensor([max(row.tokens[-1], 0) for row in rows])
+        self._vectors[upload(slots, self._device)] = self.network.llm.embed(tokens)
 
-        A row whose scores are not all finite gets OVERFLOWED.
-        """
-        sound = scores.isfinite().all(-1)
+    def _score(self, slots: Tensor) -> Tensor:
+        """Read the newest token of slots (B,) on the device; return the scores (B, V) of the next."""
+        llm, ledger = self.network.llm, self._ledger
+        on_host = llm.embeds_on_host
+        x = self._vectors[slots] if on_host else llm.embed(ledger.newest[slots])
+        scores = llm.decode_step(x, slots, ledger.lengths[slots], self.cache)
+        ledger.grow(slots)
+        return scores
+
+    def _write_greedily(self, slots: Tensor, penalised: bool = False) -> Tensor:
+        """Write one token more in slots (B,) whose rows are all greedy; return them (B,)."""
+        scores = self._score(slots)
+        best = self._ledger.rule(slots, scores, penalised).argmax(-1)
+        return self._ledger.note(slots, scores, best)
+
+    def _write_penalised(self, slots: Tensor) -> Tensor:
+        return self._write_greedily(slots, penalised=True)
+
+    def _choose(self, rows: Sequence[Row], where: Tensor, scores: Tensor) -> Tensor:
+        """Choose a token per row (B,) from scores (B, V), each by its own rules."""
         rules = [row.sampling for row in rows]
-        scores = penalise(scores, self._written[slots], [r.repetition_penalty for r in rules])
-        early = [i for i, row in enumerate(rows) if len(row.tokens) < row.sampling.min_new_tokens]
-        if early:
-            scores = scores.clone()
-            scores[torch.tensor(early)[:, None], self._stops] = -torch.inf
-        chosen = choose(scores, rules, [row.dice.random() for row in rows])
-        self._written[torch.tensor(slots, device=chosen.device), chosen] = True
-        chosen = chosen.where(sound, OVERFLOWED)
-        for row, token in zip(rows, chosen.tolist(), strict=True):  # waits for the device
-            row.tokens.append(token)
+        penalised = any(rule.repetition_penalty != 1 for rule in rules)
+        ruled = self._ledger.rule(where, scores, penalised)
+        chosen = choose(ruled, rules, [row.dice.random() for row in rows])
+        return self._ledger.note(where, scores, chosen)
 
-    def _finish_work(self) -> None:
-        """Wait for the device, so that the stopwatch tells the truth."""
-        if self.network.device.type == "cuda":
-            torch.cuda.synchronize(self.network.device)
-
-
-def round_span(positions: int) -> int:
-    """How far to read the cache: a few sizes, each at most a quarter (or 128) too far."""
-    step = max(128, (1 << positions.bit_length()) >> 3)
-    return -(-positions // step) * step
+    def _launch(
+        self, rows: Sequence[Row], tokens: Tensor, marks: tuple[Mark, Mark, Mark] | None
+    ) -> None:
+        """Send tokens on their way to the host."""
+        for row in rows:
+            row.asked += 1
+        if self._device.type != "cuda":
+            self._launches.append(Launch(rows, tokens, marks, None))
+            return
+        landing = torch.empty(len(rows), dtype=tokens.dtype, pin_memory=True)
+        landing.copy_(tokens, non_blocking=True)
+        arrived = torch.cuda.Event()
+        arrived.record()
+        self._launches.append(Launch(rows, landing, marks, arrived))
 
 
-def passes(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Split rows into passes: longest first, padded to the longest at most `most` tokens each.
-
-    A row longer than that goes alone.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    split: list[list[int]] = []
-    for i in order:
-        if split and lengths[split[-1][0]] * (len(split[-1]) + 1) <= most:
-            split[-1].append(i)
-        else:
-            split.append([i])
-    return split
+def passes(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Split rows, in order, into runs [first, stop) of at most `most` tokens; a longer row goes alone."""
+    split: list[tuple[int, int]] = []
+    first, tokens = 0, 0
+    for i, length in enumerate(lengths):
+        if i > first and tokens + length > most:
+            split.append((first, i))
+            first, tokens = i, 0
+        tokens += length
+    return [*split, (first, len(lengths))]
 
 
 def generate(
@@ -183,17 +255,12 @@ def generate(
     """Write all answers together; return each one's tokens, the stopping one included."""
     room = max(len(p.ids) + s.max_new_tokens for p, s in zip(prompts, samplings, strict=True))
     batch = Batch(network, stop_ids, len(prompts), room)
-    batch.admit(range(len(prompts)), prompts, samplings)
-    answers: list[list[int]] = [batch.row(slot).tokens for slot in range(len(prompts))]
-    while True:
-        for slot in set(range(len(prompts))) - set(batch.free):
-            if answers[slot][-1] == OVERFLOWED:
+    rows = batch.admit(prompts, samplings)
+    while batch.busy:
+        for row in batch.collect():
+            if row.tokens[-1] == OVERFLOWED:
                 raise NumbersOverflowed
-            if (
-                answers[slot][-1] in stop_ids
-                or len(answers[slot]) == samplings[slot].max_new_tokens
-            ):
-                batch.release(slot)
-        if len(batch.free) == len(prompts):
-            return answers
+            if row.tokens[-1] in stop_ids or len(row.tokens) == row.sampling.max_new_tokens:
+                batch.release(row)
         batch.step()
+    return [row.tokens for row in rows]

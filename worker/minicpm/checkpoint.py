@@ -4,11 +4,15 @@ from pathlib import Path
 
 import torch
 
+from worker.minicpm.cache import cache_bytes
 from worker.minicpm.config import Config, read_config
 from worker.minicpm.engine import Engine
-from worker.minicpm.errors import CheckpointError
+from worker.minicpm.errors import CheckpointError, OutOfDeviceMemory
+from worker.minicpm.footprint import FRUGAL, Plan, Sizes, TooSmall, plan
 from worker.minicpm.tokenizer import TextTokenizer
-from worker.minicpm.weights import load_network
+from worker.minicpm.weights import load_network, weight_bytes
+
+CPU_SLOTS = 2
 
 
 def choose_device() -> torch.device:
@@ -30,16 +34,17 @@ def load(
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
     *,
-    slots: int = 4,
-    room: int = 4096,
+    slots: int | None = None,
+    room: int = 2048,
     kernel: str | None = None,
-    embedding_on_host: bool = False,
+    embedding_on_host: bool | None = None,
 ) -> Engine:
-    """Load a checkpoint, AWQ or not, and start an engine of `slots` windows.
+    """Load a checkpoint, AWQ or not, and start an engine.
 
-    `room` is the most tokens of one window, prompt and answer together; all slots' room is
-    allocated at once (see `cache_bytes`). `kernel` names one of `awq.KERNELS`.
-    Raises CheckpointError.
+    `room` is the most tokens of one window, prompt and answer together. As many windows are written
+    at once as the device's memory holds, or `slots`; all their room is allocated now. Where memory
+    is scarce the table of token vectors stays on the host, unless `embedding_on_host` decides.
+    `kernel` names one of `awq.KERNELS`. Raises CheckpointError; OutOfDeviceMemory if nothing fits.
     """
     device = device or choose_device()
     config = read_config(folder)
@@ -49,7 +54,41 @@ def load(
             f"the tokenizer in {folder} has {tokenizer.size} tokens and the network "
             f"{config.language.vocab_size}: files of two checkpoints are mixed"
         )
-    network = load_network(
-        folder, config, device, dtype or choose_dtype(config, device), kernel, embedding_on_host
+    dtype = dtype or choose_dtype(config, device)
+    room = min(room, config.language.context)
+    way = _plan(folder, config, device, dtype, slots, room)
+    on_host = way.embedding_on_host if embedding_on_host is None else embedding_on_host
+    network = load_network(folder, config, device, dtype, kernel, on_host)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # packing weights anew has left holes
+    network.views_per_pass = way.pace.views
+    return Engine(network, tokenizer, way.slots, room, way.pace)
+
+
+def _plan(
+    folder: Path,
+    config: Config,
+    device: torch.device,
+    dtype: torch.dtype,
+    slots: int | None,
+    room: int,
+) -> Plan:
+    """Decide how to work on the device; a CPU has memory enough, and no use for many windows."""
+    if device.type != "cuda":
+        return Plan(slots or CPU_SLOTS, False, FRUGAL)
+    free, _ = torch.cuda.mem_get_info(device)
+    sizes = Sizes(
+        free=free,
+        weights=weight_bytes(folder, dtype),
+        embedding=config.language.vocab_size * config.language.hidden_size * dtype.itemsize,
+        slot=cache_bytes(config.language, 1, room, dtype),
+        token=cache_bytes(config.language, 1, 1, dtype),
+        view=config.resampler.queries * config.language.hidden_size * dtype.itemsize,
     )
-    return Engine(network, tokenizer, slots, min(room, config.language.context))
+    try:
+        return plan(sizes, slots)
+    except TooSmall as shortage:
+        raise OutOfDeviceMemory(
+            f"the GPU has {free / 1e9:.1f} GB free and {shortage.needed / 1e9:.1f} GB are needed "
+            f"for {folder.name} with {slots or 1} windows at once"
+        ) from shortage

@@ -1,6 +1,8 @@
 """The checkpoint's config.json as frozen facts. Knows no tensors."""
 
 import json
+import reprlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 from worker.minicpm.errors import CheckpointError
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+QUERIES = 64  # vectors that stand for a view, as prompts lay them out
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,6 @@ class PictureConfig:
 
     resolution: int  # pixels: a view has about resolution² of them
     patch_size: int  # pixels
-    max_slices: int  # most slices of one picture, besides its overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,6 @@ class Config:
     resampler: ResamplerConfig
     picture: PictureConfig
     dtype: torch.dtype  # in which the checkpoint says it was made
-    quantised: bool  # the config speaks of AWQ; which Linears are is read off the tensors
 
 
 def read_config(folder: Path) -> Config:
@@ -79,7 +80,7 @@ def read_config(folder: Path) -> Config:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} holds no config.json, so no checkpoint") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} can't be read: {error}") from error
     if not isinstance(raw, dict):
         raise CheckpointError(f"{path} is not a JSON object")
@@ -91,14 +92,14 @@ def read_config(folder: Path) -> Config:
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
     _check_family(raw)
+    _check_quantisation(raw)
     language = _language(raw)
     return Config(
         language=language,
         vision=_vision(raw),
-        resampler=ResamplerConfig(int(raw.get("query_num", 64)), _resampler_heads(language)),
+        resampler=ResamplerConfig(_queries(raw), _resampler_heads(language)),
         picture=_picture(raw),
         dtype=_dtype(raw),
-        quantised=_is_awq(raw),
     )
 
 
@@ -125,45 +126,46 @@ def _language(raw: Mapping[str, Any]) -> LanguageConfig:
         layers=_whole(raw, "num_hidden_layers"),
         heads=heads,
         kv_heads=_whole(raw, "num_key_value_heads"),
-        head_dim=int(raw.get("head_dim") or hidden // heads),
+        head_dim=_whole(raw, "head_dim", hidden // heads),
         vocab_size=_whole(raw, "vocab_size"),
-        context=int(raw.get("max_position_embeddings", 40960)),
-        norm_eps=float(raw.get("rms_norm_eps", 1e-6)),
+        context=_whole(raw, "max_position_embeddings", 40960),
+        norm_eps=_real(raw, "rms_norm_eps", 1e-6),
         rope_theta=_rope_theta(raw),
     )
 
 
 def _rope_theta(raw: Mapping[str, Any]) -> float:
     """Either `rope_theta` beside `rope_scaling`, or both inside `rope_parameters`."""
-    rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
+    rope = _section(raw, "rope_parameters") or _section(raw, "rope_scaling")
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":
         raise CheckpointError(f"rotary positions of type {kind!r} are not known, only 'default'")
-    return float(rope.get("rope_theta", raw.get("rope_theta", 1e6)))
+    return _real(rope, "rope_theta", _real(raw, "rope_theta", 1e6))
 
 
 def _vision(raw: Mapping[str, Any]) -> VisionConfig:
-    vision = raw.get("vision_config") or {}
+    vision = _section(raw, "vision_config")
     if vision.get("model_type", "siglip") not in ("siglip", "siglip_vision_model"):
         raise CheckpointError(f"the vision tower {vision['model_type']!r} is not known")
-    patch = int(vision.get("patch_size", 14))
+    patch = _whole(vision, "patch_size", 14, "vision_config.")
     return VisionConfig(
-        hidden_size=int(vision.get("hidden_size", 1152)),
-        intermediate_size=int(vision.get("intermediate_size", 4304)),
-        layers=int(vision.get("num_hidden_layers", 27)),
-        heads=int(vision.get("num_attention_heads", 16)),
+        hidden_size=_whole(vision, "hidden_size", 1152, "vision_config."),
+        intermediate_size=_whole(vision, "intermediate_size", 4304, "vision_config."),
+        layers=_whole(vision, "num_hidden_layers", 27, "vision_config."),
+        heads=_whole(vision, "num_attention_heads", 16, "vision_config."),
         patch_size=patch,
-        positions=int(vision.get("image_size", 980)) // patch,
+        positions=_whole(vision, "image_size", 980, "vision_config.") // patch,
         drop_last_layer=bool(raw.get("drop_vision_last_layer", False)),
     )
 
 
 def _picture(raw: Mapping[str, Any]) -> PictureConfig:
-    slices = raw.get("slice_config") or {}
+    slices = _section(raw, "slice_config")
     return PictureConfig(
-        resolution=int(slices.get("scale_resolution", raw.get("image_size", 448))),
-        patch_size=int(slices.get("patch_size", 14)),
-        max_slices=int(slices.get("max_slice_nums", 9)),
+        resolution=_whole(
+            slices, "scale_resolution", _whole(raw, "image_size", 448), "slice_config."
+        ),
+        patch_size=_whole(slices, "patch_size", 14, "slice_config."),
     )
 
 
@@ -178,22 +180,49 @@ def _dtype(raw: Mapping[str, Any]) -> torch.dtype:
     return DTYPES[name]
 
 
-def _is_awq(raw: Mapping[str, Any]) -> bool:
-    """Whether Linears are quantised. `modules_to_not_convert` is never asked: it may be null."""
-    quantisation = raw.get("quantization_config")
+def _queries(raw: Mapping[str, Any]) -> int:
+    queries = _whole(raw, "query_num", QUERIES)
+    if queries != QUERIES:
+        raise CheckpointError(f"query_num is {queries}; only {QUERIES} vectors a view can be run")
+    return queries
+
+
+def _check_quantisation(raw: Mapping[str, Any]) -> None:
+    """Refuse what isn't AWQ; which Linears are quantised is read off the tensors."""
+    quantisation = _section(raw, "quantization_config")
     if not quantisation:
-        return False
+        return
     method, version = quantisation.get("quant_method"), quantisation.get("version", "gemm")
     bits = quantisation.get("bits", quantisation.get("w_bit"))
     if method != "awq" or str(version).lower() != "gemm" or bits != 4:
         raise CheckpointError(
             f"quantised as {method} {version} with {bits} bits, not as AWQ gemm with 4"
         )
-    return True
 
 
-def _whole(raw: Mapping[str, Any], key: str) -> int:
+def _section(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return an object inside the config; null means that it is missing."""
     value = raw.get(key)
-    if not isinstance(value, int) or value <= 0:
-        raise CheckpointError(f"{key} should be a positive whole number and is {value!r}")
+    if value is not None and not isinstance(value, dict):
+        raise CheckpointError(f"{key} should be an object and is {reprlib.repr(value)}")
+    return value or {}
+
+
+def _whole(
+    values: Mapping[str, Any], key: str, default: int | None = None, section: str = ""
+) -> int:
+    """Read a positive whole number; null means that it is missing."""
+    value = default if values.get(key) is None else values[key]
+    if type(value) is not int or value <= 0:
+        raise CheckpointError(
+            f"{section}{key} should be a positive whole number and is {reprlib.repr(value)}"
+        )
     return value
+
+
+def _real(values: Mapping[str, Any], key: str, default: float) -> float:
+    """Read a positive number; null means that it is missing."""
+    value = default if values.get(key) is None else values[key]
+    if type(value) not in (int, float) or not 0 < value <= sys.float_info.max:
+        raise CheckpointError(f"{key} should be a positive number and is {reprlib.repr(value)}")
+    return float(value)

@@ -4,18 +4,20 @@ Requests join and leave the batch at any step. Pictures and text are prepared, a
 into text, in the thread that asks.
 """
 
+import logging
+import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from time import perf_counter
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import torch
 
-from worker.minicpm.batch import OVERFLOWED, Admission, Batch
+from worker.minicpm.batch import Batch, Row
 from worker.minicpm.errors import (
     Cancelled,
     EngineStopped,
@@ -23,13 +25,24 @@ from worker.minicpm.errors import (
     OutOfDeviceMemory,
     PromptTooLong,
 )
+from worker.minicpm.footprint import FAST, Pace
+from worker.minicpm.ledger import OVERFLOWED
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import plan_layout
 from worker.minicpm.prompt import EncodedPrompt, Message, PromptEncoder, PromptStyle
 from worker.minicpm.sampling import Sampling
+from worker.minicpm.schedule import admit_now
 from worker.minicpm.text import TextStream
 from worker.minicpm.tokenizer import TextTokenizer
 
+log = logging.getLogger(__name__)
+
+AHEAD = 1  # steps that the device is asked for before the tokens of the last have been seen
+LISTEN_S = 0.1  # how often a listener is told of new text
+CALM_STEPS = 2000  # without a shortage, before more rows are tried again
+SWITCH_S = 1e-4  # how long another thread may keep Python's lock: work is queued call by call
+
+Result = TypeVar("Result")
 StopReason = Literal["end", "length", "time"]
 
 
@@ -70,8 +83,9 @@ class _Ticket:
     admitted: float = 0.0
     written: float = 0.0  # when the first token was there
     ended: float = 0.0
-    admission: Admission = field(default_factory=lambda: Admission(0.0, 0.0))
-    inbox: "SimpleQueue[int | StopReason | BaseException]" = field(default_factory=SimpleQueue)
+    row: Row | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+    outcome: StopReason | BaseException | None = None
 
     @property
     def unwanted(self) -> bool:
@@ -79,7 +93,8 @@ class _Ticket:
 
     def end(self, outcome: StopReason | BaseException) -> None:
         self.ended = perf_counter()
-        self.inbox.put(outcome)
+        self.outcome = outcome
+        self.done.set()
 
 
 class Engine:
@@ -88,15 +103,28 @@ class Engine:
     `slots` windows of up to `room` tokens, prompt and answer together, are written at once.
     """
 
-    def __init__(self, network: Network, tokenizer: TextTokenizer, slots: int, room: int) -> None:
-        self.network, self.tokenizer = network, tokenizer
+    def __init__(
+        self,
+        network: Network,
+        tokenizer: TextTokenizer,
+        slots: int,
+        room: int,
+        pace: Pace = FAST,
+    ) -> None:
+        self.network, self.tokenizer, self.slots = network, tokenizer, slots
         self.encoder = PromptEncoder(tokenizer, network.config.picture)
-        self._batch = Batch(network, tokenizer.stop_ids, slots, room)
+        self._batch = Batch(network, tokenizer.stop_ids, slots, room, pace)
+        # With the table of token vectors on the host, a step needs the tokens of the one before.
+        self._ahead = 0 if network.llm.embeds_on_host else AHEAD
+        self._most_rows = slots  # less for a while after the device's memory ran out
+        self._calm = 0  # steps since then
         self._waiting: deque[_Ticket] = deque()
-        self._starting: list[_Ticket] = []
-        self._running: dict[int, _Ticket] = {}
+        self._waited = 0  # steps since the first of them came
+        self._running: dict[Row, _Ticket] = {}
+        self._open: set[_Ticket] = set()  # whose threads listen
         self._changed = threading.Condition()
         self._stopped: BaseException | None = None
+        sys.setswitchinterval(SWITCH_S)
         self._thread = threading.Thread(target=self._run, name="minicpm", daemon=True)
         self._thread.start()
 
@@ -106,7 +134,7 @@ class Engine:
         on_text: Callable[[str], None] | None = None,
         cancelled: threading.Event | None = None,
     ) -> Reply:
-        """Answer a request; blocks. `on_text` gets the text piece by piece, in this thread.
+        """Answer a request; blocks. `on_text` gets the text so far as it grows, in this thread.
 
         Raises PromptTooLong, Cancelled (soon after `cancelled` is set), OutOfDeviceMemory,
         NumbersOverflowed or EngineStopped. What `on_text` raises cancels the request and passes
@@ -117,12 +145,16 @@ class Engine:
             raise PromptTooLong(f"an answer of {request.sampling.max_new_tokens} tokens leaves no "
                                 f"room for a prompt in {self._batch.room} places")  # fmt: skip
         prompt = self.encoder.encode(request.messages, request.style, budget)
+        if self.network.device.type == "cuda":
+            prompt = prompt.pinned()
         ticket = _Ticket(request, prompt, cancelled)
         self._submit(ticket)
         try:
             return self._follow(ticket, on_text)
         finally:
             ticket.abandoned = True
+            with self._changed:
+                self._open.discard(ticket)
 
     def view_size(self, width: int, height: int, max_slices: int = 1) -> tuple[int, int]:
         """The (width, height) below which a picture of this size loses detail."""
@@ -131,6 +163,15 @@ class Engine:
             return layout.overview
         across, down = layout.slice_size
         return across * layout.columns, down * layout.rows
+
+    def device_memory(self) -> tuple[str, str, int, int] | None:
+        """Return the GPU's UUID and name, and how many of its bytes are taken and there; None on the CPU."""
+        device = self.network.device
+        if device.type != "cuda":
+            return None
+        free, total = torch.cuda.mem_get_info(device)
+        facts = torch.cuda.get_device_properties(device)
+        return f"GPU-{facts.uuid}", facts.name, total - free, total
 
     def close(self) -> None:
         """End the thread; requests on their way raise EngineStopped."""
@@ -154,28 +195,38 @@ class Engine:
         with self._changed:
             if self._stopped is not None:
                 raise EngineStopped("the engine has ended") from self._stopped
+            self._open.add(ticket)
             self._waiting.append(ticket)
             self._changed.notify()
 
     def _follow(self, ticket: _Ticket, on_text: Callable[[str], None] | None) -> Reply:
-        """Turn the ticket's tokens into text until it is done."""
-        stream = TextStream(self.tokenizer)
-        count = 0
-        while isinstance(event := ticket.inbox.get(), int):
-            count += 1
-            new = stream.push(event)
-            if new and on_text:
-                on_text(new)
-        if isinstance(event, BaseException):
-            raise event
+        """Wait for the answer; look now and then for text to hand on."""
+        row: Row | None = None
+        stream, count, shown, done = TextStream(self.tokenizer), 0, "", False
+        while not done:
+            done = ticket.done.wait(LISTEN_S if on_text else None)
+            if row is not ticket.row:  # also where the answer was begun again
+                row, stream, count = ticket.row, TextStream(self.tokenizer), 0
+            if row is None:
+                continue
+            tokens = row.tokens[count:]
+            count += len(tokens)
+            text = stream.push(token for token in tokens if token != OVERFLOWED)
+            if on_text and text != shown:
+                shown = text
+                on_text(text)
+        if isinstance(ticket.outcome, BaseException):
+            raise ticket.outcome
+        if ticket.outcome is None or row is None:
+            raise EngineStopped("the engine forgot a request")
         return Reply(
             text=stream.text(),
-            stopped_by=event,
+            stopped_by=ticket.outcome,
             tokens_in=len(ticket.prompt.ids),
             tokens_out=count,
             waiting_ms=(ticket.admitted - ticket.asked) * 1000,
-            vision_ms=ticket.admission.vision_ms,
-            prefill_ms=ticket.admission.prefill_ms,
+            vision_ms=row.vision_ms,
+            prefill_ms=row.prefill_ms,
             generate_ms=(ticket.ended - ticket.written) * 1000,
             notes=ticket.prompt.notes,
         )
@@ -187,7 +238,11 @@ class Engine:
                 torch.cuda.set_device(self.network.device)  # Triton launches on the thread's own
             while self._wait_for_work():
                 self._admit(self._take_waiting())
-                self._step()
+                if not self._ahead:
+                    self._tell(self._batch.collect())
+                stepped = self._step()
+                self._tell(self._batch.collect(self._ahead if stepped else 0))
+                self._drop_unwanted()
         except BaseException as fault:
             self._stopped = fault
             raise
@@ -196,17 +251,21 @@ class Engine:
 
     def _wait_for_work(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._waiting or self._running)
+            self._changed.wait_for(lambda: self._stopped or self._waiting or self._batch.busy)
             return self._stopped is None
 
     def _take_waiting(self) -> list[_Ticket]:
-        """Take as many of the longest waiting as there are free slots."""
+        """Take those whose turn it is, the longest waiting first."""
         with self._changed:
             live = [t for t in self._waiting if not self._drop_cancelled(t)]
-            free = len(self._batch.free)
-            self._waiting = deque(live[free:])
-        self._starting = live[:free]
-        return self._starting
+            room = min(len(self._batch.free), self._most_rows - len(self._running))
+            lengths = [len(ticket.prompt.ids) for ticket in live]
+            now = admit_now(
+                lengths, room, len(self._running), self._waited, self._batch.pace.tokens
+            )
+            self._waiting = deque(live[now:])
+        self._waited = 0 if now else self._waited + 1
+        return live[:now]
 
     def _drop_cancelled(self, ticket: _Ticket) -> bool:
         if not ticket.unwanted:
@@ -218,86 +277,112 @@ class Engine:
         """Start the tickets together; halve what does not fit into the device's memory."""
         if not tickets:
             return
-        slots = self._batch.free[: len(tickets)]
         now = perf_counter()
-        try:
-            prompts = [ticket.prompt for ticket in tickets]
-            samplings = [ticket.request.sampling for ticket in tickets]
-            admission = self._batch.admit(slots, prompts, samplings)
-        except torch.OutOfMemoryError as error:
-            self._make_room(tickets, error)
+        prompts = [ticket.prompt for ticket in tickets]
+        samplings = [ticket.request.sampling for ticket in tickets]
+        rows = _within_memory(lambda: self._batch.admit(prompts, samplings))
+        if rows is None:
+            self._make_room(tickets)
             return
-        for slot, ticket in zip(slots, tickets, strict=True):
-            ticket.admitted, ticket.admission, ticket.written = now, admission, perf_counter()
-            self._running[slot] = ticket
-            self._tell(slot, ticket)
+        for row, ticket in zip(rows, tickets, strict=True):
+            ticket.admitted, ticket.row = now, row
+            self._running[row] = ticket
 
-    def _make_room(self, tickets: list[_Ticket], error: torch.OutOfMemoryError) -> None:
+    def _make_room(self, tickets: list[_Ticket]) -> None:
+        self._batch.forget()
         torch.cuda.empty_cache()
         if len(tickets) == 1:
             views, ids = len(tickets[0].prompt.views), len(tickets[0].prompt.ids)
-            shortage = OutOfDeviceMemory(
-                f"the device has too little memory for {views} views and {ids} tokens"
-            )
-            shortage.__cause__ = error
-            tickets[0].end(shortage)
+            shortage = f"the device has too little memory for {views} views and {ids} tokens"
+            tickets[0].end(OutOfDeviceMemory(shortage))
             return
         half = len(tickets) // 2
         self._admit(tickets[:half])
         self._admit(tickets[half:])
 
-    def _step(self) -> None:
-        for slot, ticket in list(self._running.items()):
+    def _step(self) -> bool:
+        """Ask for one more token in each row; return whether any may have one."""
+        stepped = _within_memory(self._batch.step)
+        if stepped is None:
+            self._begin_again()
+            return False
+        self._calm += 1
+        if self._calm == CALM_STEPS:
+            self._calm, self._most_rows = 0, min(self.slots, 2 * self._most_rows)
+        return stepped
+
+    def _begin_again(self) -> None:
+        """The memory ran out between two tokens: write half as many rows at once for a while.
+
+        All begin anew, as nobody knows how far the step came; to the same words if they were greedy
+        or seeded.
+        """
+        self._batch.forget()
+        torch.cuda.empty_cache()
+        self._tell(self._batch.collect())
+        running = list(self._running.items())
+        self._calm, self._most_rows = 0, max(1, len(running) // 2)
+        log.warning("out of memory, writing fewer windows at once rows=%d", self._most_rows)
+        for row, ticket in running:
+            self._leave(row)
+            ticket.row = None
+        if len(running) == 1:
+            running[0][1].end(OutOfDeviceMemory("the device ran out of memory while it answered"))
+            return
+        with self._changed:
+            self._waiting.extendleft(ticket for _, ticket in reversed(running))
+
+    def _drop_unwanted(self) -> None:
+        for row, ticket in list(self._running.items()):
             if ticket.unwanted:
                 ticket.end(Cancelled("the request was cancelled while it was answered"))
-                self._leave(slot)
-        if not self._running:
-            return
-        try:
-            self._batch.step()
-        except torch.OutOfMemoryError as error:
-            self._give_up(error)
-        for slot, ticket in list(self._running.items()):
-            self._tell(slot, ticket)
+                self._leave(row)
 
-    def _give_up(self, error: torch.OutOfMemoryError) -> None:
-        """End all running answers for want of memory; those who wait go on with a clean start."""
-        for slot, ticket in list(self._running.items()):
-            shortage = OutOfDeviceMemory("the device ran out of memory while it answered")
-            shortage.__cause__ = error
-            ticket.end(shortage)
-            self._leave(slot)
-        torch.cuda.empty_cache()
+    def _tell(self, rows: Sequence[Row]) -> None:
+        """See for each row with a new token whether it was the last."""
+        for row in rows:
+            ticket = self._running.get(row)
+            if ticket is None:  # it ended with an earlier one of these
+                continue
+            if len(row.tokens) == 1:
+                ticket.written = perf_counter()
+            if row.tokens[-1] == OVERFLOWED:
+                ticket.end(NumbersOverflowed())
+            elif (reason := self._stop_reason(row, ticket)) is not None:
+                ticket.end(reason)
+            else:
+                continue
+            self._leave(row)
 
-    def _tell(self, slot: int, ticket: _Ticket) -> None:
-        """Hand on the newest token and see whether it was the last."""
-        tokens = self._batch.row(slot).tokens
-        if tokens[-1] == OVERFLOWED:
-            ticket.end(NumbersOverflowed())
-            self._leave(slot)
-            return
-        ticket.inbox.put(tokens[-1])
-        limit, late = ticket.request.time_limit_s, perf_counter() - ticket.written
-        reason: StopReason
-        if tokens[-1] in self.tokenizer.stop_ids:
-            reason = "end"
-        elif len(tokens) == ticket.request.sampling.max_new_tokens:
-            reason = "length"
-        elif limit is not None and late > limit:
-            reason = "time"
-        else:
-            return
-        ticket.end(reason)
-        self._leave(slot)
+    def _stop_reason(self, row: Row, ticket: _Ticket) -> StopReason | None:
+        limit = ticket.request.time_limit_s
+        if row.tokens[-1] in self.tokenizer.stop_ids:
+            return "end"
+        if len(row.tokens) == row.sampling.max_new_tokens:
+            return "length"
+        if limit is not None and perf_counter() - ticket.written > limit:
+            return "time"
+        return None
 
-    def _leave(self, slot: int) -> None:
-        self._batch.release(slot)
-        del self._running[slot]
+    def _leave(self, row: Row) -> None:
+        self._batch.release(row)
+        del self._running[row]
 
     def _end_all(self) -> None:
         with self._changed:
-            for ticket in [*self._waiting, *self._starting, *self._running.values()]:
+            for ticket in self._open:
+                if ticket.done.is_set():
+                    continue
                 ended = EngineStopped("the engine ended before the answer")
                 ended.__cause__ = self._stopped
                 ticket.end(ended)
             self._waiting.clear()
+
+
+def _within_memory(work: Callable[[], Result]) -> Result | None:
+    """Do the work; None if the device's memory ran out: what the failed work held is let go then."""
+    try:
+        return work()
+    except torch.OutOfMemoryError as error:
+        traceback.clear_frames(error.__traceback__)
+        return None

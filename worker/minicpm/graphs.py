@@ -1,12 +1,19 @@
-"""Decode steps recorded as CUDA graphs: replaying one spares the launch of a thousand kernels."""
+"""Steps recorded as CUDA graphs: replaying one spares the launch of hundreds of kernels."""
 
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from worker.minicpm.cache import KVCache
-from worker.minicpm.network import Network
+SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64)
+"""Rows for which steps are recorded; more than the last go in multiples of it."""
+
+Step = Callable[[Tensor], Tensor]
+"""Slots (B,) int64 → something of (B, …). All else that it reads and writes stays in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,61 +21,70 @@ class Recording:
     """A graph and the memory that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
-    x: Tensor  # (rows, hidden)
-    lengths: Tensor  # (rows,)
-    scores: Tensor  # (rows, V); the next replay overwrites it
+    given: Tensor
+    result: Tensor  # the next replay overwrites it
 
 
-class DecodeGraphs:
-    """`Network.decode_step` for one cache, recorded on first use per number of rows and span."""
+class Graphs:
+    """A step over slots, recorded on first use per number of rows.
 
-    def __init__(self, network: Network, cache: KVCache) -> None:
-        self._network, self._cache = network, cache
-        self._recordings: dict[tuple[int, int], Recording] = {}
+    Rows that only fill up a recording work on slot `spare`, which holds no window.
+    """
+
+    def __init__(self, step: Step, spare: int, device: torch.device) -> None:
+        self._step, self._spare, self._device = step, spare, device
+        self._recordings: dict[int, Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
-    def decode_step(self, tokens: Tensor, lengths: Tensor, span: int) -> Tensor:
-        """Read token i (B,) into slot i, behind the `lengths[i]` it holds. Returns (B, V).
-
-        Rows are filled up to a power of two; what is written for them lands in free slots.
-        """
-        rows = min(1 << (len(tokens) - 1).bit_length(), self._cache.slots)
-        x = self._network.llm.embed(tokens)
-        recording = self._recordings.get((rows, span))
-        if recording is None:
-            recording = self._new_recording(rows, x)
-            self._fill(recording, x, lengths)
-            recording = self._recordings[rows, span] = self._record(recording, span)
-        self._fill(recording, x, lengths)
+    def __call__(self, slots: Tensor) -> Tensor:
+        """Do the step for slots (B,), on the host. The result is overwritten by the next step."""
+        size = recorded_rows(len(slots))
+        if size not in self._recordings:
+            spare = torch.full((size,), self._spare, device=self._device)
+            self._recordings[size] = record(self._step, spare, self._pool)
+        recording = self._recordings[size]
+        padded = torch.full((size,), self._spare, pin_memory=True)
+        padded[: len(slots)] = slots
+        recording.given.copy_(padded, non_blocking=True)
         recording.graph.replay()
-        return recording.scores[: len(tokens)]
+        return recording.result[: len(slots)]
 
-    def _new_recording(self, rows: int, x: Tensor) -> Recording:
-        return Recording(
-            torch.cuda.CUDAGraph(),
-            torch.zeros(rows, x.shape[1], device=x.device, dtype=x.dtype),
-            torch.zeros(rows, device=x.device, dtype=torch.long),
-            torch.empty(0),
-        )
 
-    def _fill(self, recording: Recording, x: Tensor, lengths: Tensor) -> None:
-        recording.x[: len(x)] = x
-        recording.lengths.zero_()
-        recording.lengths[: len(x)] = lengths
+def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Recording:
+    """Do the work once, so that kernels are compiled and chosen, then record it."""
+    side = torch.cuda.Stream(given.device)
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        work(given)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with (
+            _no_garbage_collection(),
+            torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"),
+        ):
+            result = work(given)
+    except RuntimeError as error:  # ending a recording that broke off raises anew
+        if isinstance(error.__context__, torch.OutOfMemoryError):
+            raise error.__context__ from None
+        raise
+    return Recording(graph, given, result)
 
-    def _record(self, empty: Recording, span: int) -> Recording:
-        """Run once, so that kernels are compiled and chosen, then record.
 
-        The run writes the very keys and values that the first replay will write again.
-        """
-        side = torch.cuda.Stream(empty.x.device)
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self._decode(empty, span)
-        torch.cuda.current_stream().wait_stream(side)
-        with torch.cuda.graph(empty.graph, pool=self._pool, capture_error_mode="thread_local"):
-            scores = self._decode(empty, span)
-        return Recording(empty.graph, empty.x, empty.lengths, scores)
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A graph of an engine that is gone must not be destroyed while another is recorded."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
-    def _decode(self, inputs: Recording, span: int) -> Tensor:
-        return self._network.llm.decode_step(inputs.x, inputs.lengths, self._cache, span)
+
+def recorded_rows(rows: int) -> int:
+    """The size of recording that takes so many rows."""
+    largest = SIZES[-1]
+    return next((size for size in SIZES if size >= rows), -(-rows // largest) * largest)

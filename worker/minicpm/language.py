@@ -7,9 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from worker.minicpm.cache import KVCache
+from worker.minicpm.attention import attend_prompts, attend_step
+from worker.minicpm.cache import KVCache, Pieces
 from worker.minicpm.config import LanguageConfig
-from worker.minicpm.rotary import rotate
+from worker.minicpm.linear import Linear
+from worker.minicpm.pointwise import add_rms_norm, rotate_and_store, silu_mul
+from worker.minicpm.transfer import upload
 
 
 class RMSNorm(nn.Module):
@@ -18,48 +21,33 @@ class RMSNorm(nn.Module):
         self.eps = eps
         self.weight = nn.Parameter(torch.empty(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
-
 
 class Attention(nn.Module):
     """Grouped-query attention with normalised queries and keys."""
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
-        self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
         width = (config.heads + 2 * config.kv_heads) * config.head_dim
-        self.qkv_proj = nn.Linear(config.hidden_size, width, bias=False)
-        self.o_proj = nn.Linear(config.heads * config.head_dim, config.hidden_size, bias=False)
+        self.qkv_proj = Linear(config.hidden_size, width)
+        self.o_proj = Linear(config.heads * config.head_dim, config.hidden_size)
         self.q_norm = RMSNorm(config.head_dim, config.norm_eps)
         self.k_norm = RMSNorm(config.head_dim, config.norm_eps)
-
-    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(…, hidden) → queries (…, heads, D), keys and values (…, kv heads, D), turned."""
-        heads = self.qkv_proj(x).unflatten(-1, (-1, self.head_dim))
-        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=-2)
-        q = rotate(self.q_norm(q), cos, sin)
-        k = rotate(self.k_norm(k), cos, sin)
-        return q, k, v
-
-    def join(self, mixed: Tensor) -> Tensor:  # (…, heads · D) → (…, hidden)
-        out: Tensor = self.o_proj(mixed)
-        return out
 
 
 class Mlp(nn.Module):
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
-        self.gate_up_proj = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.gate_up_proj = Linear(config.hidden_size, 2 * config.intermediate_size)
+        self.down_proj = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-        out: Tensor = self.down_proj(F.silu(gate) * up)
+        out: Tensor = self.down_proj(silu_mul(self.gate_up_proj(x)))
         return out
 
 
 class DecoderLayer(nn.Module):
+    """Takes and returns the residual stream and what is still to be added to it, (T, hidden) each."""
+
     def __init__(self, config: LanguageConfig, index: int) -> None:
         super().__init__()
         self.index = index
@@ -68,32 +56,48 @@ class DecoderLayer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
         self.mlp = Mlp(config)
 
-    def prefill(self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache, slots: Tensor) -> Tensor:
-        """(B, L, hidden) → the same, with keys and values put into `slots` (B,)."""
-        q, k, v = self.self_attn.project(self.input_layernorm(x), cos, sin)
-        q, k, v = (heads.transpose(1, 2) for heads in (q, k, v))  # (B, heads, L, D)
-        cache.fill(self.index, slots, k, v)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-        return self._finish(x, mixed.transpose(1, 2).flatten(-2))
+    def prefill(
+        self, x: Tensor, update: Tensor | None, cache: KVCache, pieces: Pieces
+    ) -> tuple[Tensor, Tensor]:
+        """Read packed pieces of prompts; their keys and values go into the cache."""
+        x, q = self._begin(x, update, cache, pieces.token_slots, pieces.positions)
+        keys, values = cache.keys[self.index], cache.values[self.index]
+        mixed = attend_prompts(
+            q, keys, values, pieces.slots, pieces.starts, pieces.before, pieces.longest
+        )
+        return self._finish(x, mixed)
 
     def decode_step(
-        self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache, lengths: Tensor, seen: Tensor
-    ) -> Tensor:
-        """(B, hidden) → the same; row i is in slot i. `seen` (B, 1, 1, span) masks positions."""
-        q, k, v = self.self_attn.project(self.input_layernorm(x), cos, sin)
-        cache.append(self.index, lengths, k, v)
-        rows, span = len(x), seen.shape[-1]
-        mixed = F.scaled_dot_product_attention(
-            q.unflatten(1, (k.shape[1], -1)),  # the queries of one kv head stand in for positions
-            cache.keys[self.index, :rows, :, :span],
-            cache.values[self.index, :rows, :, :span],
-            attn_mask=seen,
-        )
-        return self._finish(x, mixed.flatten(1))
+        self, x: Tensor, update: Tensor | None, cache: KVCache, slots: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Read one token more per row: row i's stands behind the lengths[i] of slot slots[i]."""
+        x, q = self._begin(x, update, cache, slots, lengths)
+        keys, values = cache.keys[self.index], cache.values[self.index]
+        return self._finish(x, attend_step(q, keys, values, slots, lengths + 1))
 
-    def _finish(self, x: Tensor, mixed: Tensor) -> Tensor:
-        x = x + self.self_attn.join(mixed)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def _begin(
+        self,
+        x: Tensor,
+        update: Tensor | None,
+        cache: KVCache,
+        slots: Tensor,
+        positions: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the stream and the queries (T, heads, D); store keys and values."""
+        norm, attn = self.input_layernorm, self.self_attn
+        x, normed = add_rms_norm(x, update, norm.weight, norm.eps)
+        q = rotate_and_store(
+            attn.qkv_proj(normed),
+            attn.q_norm.weight, attn.k_norm.weight, attn.q_norm.eps,
+            cache.cos, cache.sin, positions, slots,
+            cache.keys[self.index], cache.values[self.index],
+        )  # fmt: skip
+        return x, q
+
+    def _finish(self, x: Tensor, mixed: Tensor) -> tuple[Tensor, Tensor]:
+        norm = self.post_attention_layernorm
+        x, normed = add_rms_norm(x, self.self_attn.o_proj(mixed), norm.weight, norm.eps)
+        return x, self.mlp(normed)
 
 
 class Decoder(nn.Module):
@@ -112,38 +116,39 @@ class LanguageModel(nn.Module):
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
         self.model = Decoder(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size)
+
+    @property
+    def embeds_on_host(self) -> bool:
+        """The table of token vectors is in host memory, the rest is not."""
+        return self.model.embed_tokens.weight.device != self.model.norm.weight.device
 
     def embed(self, ids: Tensor) -> Tensor:
-        """(…) ids → (…, hidden), on the network's device, wherever the table is."""
-        table = self.model.embed_tokens.weight
-        return F.embedding(ids.to(table.device), table).to(self.model.norm.weight.device)
+        """(…) ids, where the table is → (…, hidden), on the network's device."""
+        vectors = F.embedding(ids, self.model.embed_tokens.weight)
+        return upload(vectors, self.model.norm.weight.device) if self.embeds_on_host else vectors
 
-    def prefill(self, x: Tensor, lengths: Tensor, cache: KVCache, slots: Tensor) -> Tensor:
-        """Read prompts (B, L, hidden), padded on the right to L; return (B, V) of their ends.
-
-        Causal attention never looks to the right, so padding needs no mask.
-        """
-        cos, sin = (table[: x.shape[1], None] for table in (cache.cos, cache.sin))  # (L, 1, D)
+    def prefill(self, x: Tensor, cache: KVCache, pieces: Pieces) -> Tensor:
+        """Read packed pieces (T, hidden) of prompts; return the scores (R, V) of their ends."""
+        update = None
         for layer in self._layers():
-            x = layer.prefill(x, cos, sin, cache, slots)
-        last = x[torch.arange(len(x), device=x.device), lengths - 1]  # (B, hidden)
-        return self._score(last)
+            x, update = layer.prefill(x, update, cache, pieces)
+        assert update is not None
+        return self._score(x[pieces.ends], update[pieces.ends])
 
-    def decode_step(self, x: Tensor, lengths: Tensor, cache: KVCache, span: int) -> Tensor:
-        """Read one token more for the slots 0 … B-1; return (B, V).
-
-        `x` is (B, hidden), `lengths` (B,) what each slot holds before; all are under `span`.
-        """
-        cos, sin = (table[lengths][:, None] for table in (cache.cos, cache.sin))  # (B, 1, D)
-        seen = torch.arange(span, device=x.device) <= lengths[:, None]
+    def decode_step(self, x: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache) -> Tensor:
+        """Read a token (B, hidden) more in each of `slots` (B,), which hold `lengths`; return (B, V)."""
+        update = None
         for layer in self._layers():
-            x = layer.decode_step(x, cos, sin, cache, lengths, seen[:, None, None])
-        return self._score(x)
+            x, update = layer.decode_step(x, update, cache, slots, lengths)
+        assert update is not None
+        return self._score(x, update)
 
     def _layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.model.layers if isinstance(layer, DecoderLayer)]
 
-    def _score(self, x: Tensor) -> Tensor:  # (B, hidden) → (B, V) float32
-        scores: Tensor = self.lm_head(self.model.norm(x))
+    def _score(self, x: Tensor, update: Tensor) -> Tensor:  # (R, hidden) each → (R, V) float32
+        norm = self.model.norm
+        _, normed = add_rms_norm(x, update, norm.weight, norm.eps)
+        scores: Tensor = self.lm_head(normed)
         return scores.float()

@@ -1,20 +1,21 @@
 """The network: what pictures and token ids become. Built empty; the checkpoint fills it."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
-from worker.minicpm.cache import KVCache
+from worker.minicpm.cache import KVCache, Pieces
 from worker.minicpm.config import Config
+from worker.minicpm.glances import Glances, See, portions
 from worker.minicpm.language import LanguageModel
 from worker.minicpm.preprocess import View, to_patches
 from worker.minicpm.prompt import EncodedPrompt
 from worker.minicpm.resampler import Resampler
-from worker.minicpm.vision import VisionTower
-
-VIEWS_PER_PASS = 16  # bounds the tower's memory; without effect on its results
+from worker.minicpm.transfer import upload
+from worker.minicpm.vision import Grid, VisionTower
 
 
 class Network(nn.Module):
@@ -23,6 +24,7 @@ class Network(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.views_per_pass = 16  # bounds the tower's memory; without effect on its results
         self.vpm = VisionTower(config.vision)
         self.resampler = Resampler(
             config.resampler.queries,
@@ -35,6 +37,11 @@ class Network(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.llm.model.norm.weight.device
+
+    @property
+    def token_device(self) -> torch.device:
+        """Where token ids are looked up: the host, if the table of their vectors is there."""
+        return self.llm.model.embed_tokens.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -51,32 +58,53 @@ class Network(nn.Module):
         order = sorted(range(len(views)), key=lambda i: views[i].grid)
         for grid, same in groupby(order, key=lambda i: views[i].grid):
             places = list(same)
-            for start in range(0, len(places), VIEWS_PER_PASS):
-                chunk = places[start : start + VIEWS_PER_PASS]
-                patches = to_patches([views[i] for i in chunk], self.device).to(self.dtype)
-                seen[chunk] = self.resampler(self.vpm(patches, grid), grid)
+            for size in portions(len(places), self.views_per_pass):
+                chunk, places = places[:size], places[size:]
+                patches = to_patches([views[i] for i in chunk], self.device, self.dtype)
+                vectors = self._see_quickly(patches, grid)
+                seen.index_copy_(0, upload(torch.tensor(chunk), self.device), vectors)
         return seen
 
-    def prefill(
-        self, prompts: Sequence[EncodedPrompt], seen: Tensor, cache: KVCache, slots: Sequence[int]
-    ) -> Tensor:
-        """Read whole prompts into cache slots; `seen` holds their views' vectors, in order.
+    def see(self, patches: Tensor, grid: Grid) -> Tensor:
+        """Patches (B, L, 3·P·P) of views of one grid → (B, queries, hidden)"""
+        vectors: Tensor = self.resampler(self.vpm(patches, grid), grid)
+        return vectors
 
+    def remembered(self, grid: Grid) -> list[Tensor]:
+        """The tensors that `see` reads and may forget later."""
+        return [*self.vpm.remembered(grid), *self.resampler.remembered(grid)]
+
+    @cached_property
+    def _see_quickly(self) -> See:
+        return Glances(self.see, self.remembered) if self.device.type == "cuda" else self.see
+
+    def prefill(
+        self,
+        prompts: Sequence[EncodedPrompt],
+        seen: Tensor,
+        cache: KVCache,
+        slots: Sequence[int],
+        known: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Read prompts into cache slots; `seen` holds their views' vectors, in order.
+
+        The first known[i] tokens of prompt i, all before its first view, are in the cache already.
         Returns the scores (B, V) of each prompt's next token.
         """
-        lengths = torch.tensor([len(prompt.ids) for prompt in prompts])
-        width = int(lengths.max())
-        ids = torch.zeros(len(prompts), width, dtype=torch.long)
-        starts = []
-        for row, prompt in enumerate(prompts):
-            ids[row, : len(prompt.ids)] = torch.tensor(prompt.ids)
-            starts += [row * width + start for start in prompt.view_starts]
-        x = self.llm.embed(ids)  # (B, L, hidden)
-        places = torch.tensor(starts, dtype=torch.long)[:, None] + torch.arange(seen.shape[1])
-        x.view(-1, x.shape[-1])[places.flatten().to(x.device)] = seen.flatten(0, 1)
-        where = torch.tensor(slots, device=x.device)
-        return self.llm.prefill(x, lengths.to(x.device), cache, where)
+        before = known or [0] * len(prompts)
+        lengths = [len(p.ids) - skip for p, skip in zip(prompts, before, strict=True)]
+        pieces = Pieces.plan(lengths, slots, before, self.device)
+        ids: list[int] = []
+        starts: list[int] = []
+        for prompt, skip in zip(prompts, before, strict=True):
+            starts += [len(ids) - skip + start for start in prompt.view_starts]
+            ids += prompt.ids[skip:]
+        x = self.llm.embed(upload(torch.tensor(ids), self.token_device))  # (T, hidden)
+        if starts:
+            places = torch.tensor(starts)[:, None] + torch.arange(seen.shape[1])
+            x.index_copy_(0, upload(places.flatten(), self.device), seen.flatten(0, 1))
+        return self.llm.prefill(x, cache, pieces)
 
-    def decode_step(self, tokens: Tensor, lengths: Tensor, cache: KVCache, span: int) -> Tensor:
-        """Read token i (B,) into slot i, behind the `lengths[i]` it holds. Returns (B, V)."""
-        return self.llm.decode_step(self.llm.embed(tokens), lengths, cache, span)
+    def decode_step(self, tokens: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache) -> Tensor:
+        """Read token i (B,) into slot slots[i], behind the lengths[i] it holds. Returns (B, V)."""
+        return self.llm.decode_step(self.llm.embed(tokens), slots, lengths, cache)

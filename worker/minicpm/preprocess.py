@@ -4,8 +4,11 @@ Sizes are (width, height) in pixels, as PIL has them; grids are (rows, columns) 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
 from math import ceil, log, sqrt
+from typing import Self
 
 import numpy as np
 import torch
@@ -26,11 +29,18 @@ class View:
 
     pixels: Picture  # sides are multiples of the patch size
     patch_size: int
+    digest: bytes  # of the pixels and their shape: equal views are looked at once
 
     @property
     def grid(self) -> tuple[int, int]:
         height, width, _ = self.pixels.shape
         return height // self.patch_size, width // self.patch_size
+
+    def pinned(self) -> Self:
+        """Return the same in memory that a GPU can read by itself."""
+        pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, pin_memory=True).numpy()
+        pixels[...] = self.pixels
+        return replace(self, pixels=pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +71,45 @@ def plan_layout(size: Size, max_slices: int, config: PictureConfig) -> Layout:
 
 def cut_views(picture: Picture, layout: Layout, config: PictureConfig) -> list[View]:
     """Resize and cut a picture: its overview, then its slices row by row."""
+    height, width, _ = picture.shape
+    if (width, height) == layout.overview and not layout.columns:  # as a decoder should deliver it
+        return [_view(np.ascontiguousarray(picture), config)]
     image = Image.fromarray(picture)
-    views = [_view(_resize(image, layout.overview), config)]
+    views = [_view(np.array(_resize(image, layout.overview)), config)]
     if layout.columns:
         width, height = layout.slice_size
         large = _resize(image, (width * layout.columns, height * layout.rows))
         for top in range(0, large.height, height):
             for left in range(0, large.width, width):
                 part = large.crop((left, top, left + width, top + height))
-                views.append(_view(part, config))
+                views.append(_view(np.array(part), config))
     return views
 
 
-def to_patches(views: Sequence[View], device: torch.device) -> Tensor:
-    """Normalise views of one size to -1 … 1 and cut them. (B, L, 3·P·P) float32
+def to_patches(
+    views: Sequence[View], device: torch.device, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Normalise views of one size to -1 … 1 and cut them. (B, L, 3·P·P)
 
     A patch lists its values by channel, then row, then column.
     """
     patch = views[0].patch_size
     rows, columns = views[0].grid
-    pixels = torch.from_numpy(np.stack([view.pixels for view in views])).to(device)
-    values = (pixels.float() / 255 - 0.5) / 0.5
-    cells = values.reshape(len(views), rows, patch, columns, patch, 3)
-    return cells.permute(0, 1, 3, 5, 2, 4).reshape(len(views), rows * columns, -1)
+    shape = (len(views), rows, patch, columns, patch, 3)
+    pixels = torch.empty((len(views), *views[0].pixels.shape), dtype=torch.uint8, device=device)
+    for row, view in zip(pixels, views, strict=True):
+        source = view.pixels if view.pixels.flags.writeable else view.pixels.copy()  # PyTorch warns
+        row.copy_(torch.from_numpy(source), non_blocking=True)
+    cells = pixels.view(shape).permute(0, 1, 3, 5, 2, 4).reshape(-1).int()
+    values = _normalised(device, dtype).index_select(0, cells)
+    return values.view(len(views), rows * columns, -1)
+
+
+@cache
+def _normalised(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """What each of the 256 pixel values becomes; worked out on the CPU, as a GPU divides otherwise."""
+    exact = (torch.arange(256).float() / 255 - 0.5) / 0.5
+    return exact.to(dtype).to(device)
 
 
 def _best_split(width: int, height: int, max_slices: int, resolution: int) -> Size | None:
@@ -115,5 +141,7 @@ def _resize(image: Image.Image, size: Size) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def _view(image: Image.Image, config: PictureConfig) -> View:
-    return View(np.asarray(image), config.patch_size)
+def _view(pixels: Picture, config: PictureConfig) -> View:
+    digest = sha256(repr(pixels.shape).encode())
+    digest.update(pixels.data)
+    return View(pixels, config.patch_size, digest.digest())

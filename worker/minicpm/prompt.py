@@ -6,16 +6,14 @@ by construction; what people and earlier answers say is encoded as text only.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
-from worker.minicpm.config import PictureConfig
+from worker.minicpm.config import QUERIES, PictureConfig
 from worker.minicpm.errors import PromptTooLong
-from worker.minicpm.preprocess import Layout, Picture, View, cut_views, plan_layout
+from worker.minicpm.preprocess import Layout, Picture, Size, View, cut_views, plan_layout
 from worker.minicpm.tokenizer import TextTokenizer
-
-QUERIES = 64  # tokens that stand for a view
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +33,7 @@ class PromptStyle:
     thinking: bool = False  # let the network think before it answers
     speech: bool = False  # ask for an answer to be spoken
     joint: str = "\n"  # between the parts of a message
+    source_size: Size | None = None  # of the pictures before they were scaled; None: as they are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +45,10 @@ class EncodedPrompt:
     views: tuple[View, ...] = ()  # one per start
     notes: tuple[str, ...] = field(default=())  # what was left out, as sentences
 
+    def pinned(self) -> Self:
+        """Return the same, its pixels where a GPU can fetch them without stopping."""
+        return replace(self, views=tuple(view.pinned() for view in self.views))
+
 
 Piece = int | str | Layout
 """A special token, some text, or a picture."""
@@ -55,7 +58,7 @@ class PromptEncoder:
     """Encodes messages for one checkpoint. Safe to share between threads."""
 
     def __init__(self, tokenizer: TextTokenizer, pictures: PictureConfig) -> None:
-        self._tokenizer, self._config = tokenizer, pictures
+        self.tokenizer, self._config = tokenizer, pictures
 
     def encode(self, messages: Sequence[Message], style: PromptStyle, budget: int) -> EncodedPrompt:
         """Encode to at most `budget` tokens, leaving pictures out evenly if there are too many.
@@ -80,7 +83,8 @@ class PromptEncoder:
     def layout(self, picture: Picture, style: PromptStyle) -> Layout:
         """How a picture will be shown."""
         height, width, _ = picture.shape
-        return plan_layout((width, height), style.max_slices, self._config)
+        size = style.source_size or (width, height)
+        return plan_layout(size, style.max_slices, self._config)
 
     def _lay_out(self, messages: Sequence[Message], style: PromptStyle) -> EncodedPrompt:
         """Encode without cutting pictures: only their sizes count."""
@@ -91,13 +95,13 @@ class PromptEncoder:
             if isinstance(piece, str):
                 text += piece
                 continue
-            ids += self._tokenizer.encode(text)
+            ids += self.tokenizer.encode(text)
             text = ""
             if isinstance(piece, int):
                 ids.append(piece)
             else:
                 self._place(piece, ids, starts)
-        return EncodedPrompt((*ids, *self._tokenizer.encode(text)), tuple(starts))
+        return EncodedPrompt((*ids, *self.tokenizer.encode(text)), tuple(starts))
 
     def _with_views(
         self,
@@ -115,7 +119,7 @@ class PromptEncoder:
         return replace(prompt, views=tuple(views), notes=notes)
 
     def _pieces(self, messages: Sequence[Message], style: PromptStyle) -> Iterator[Piece]:
-        token = self._tokenizer.token
+        token = self.tokenizer.token
         number = 0
         for message in messages:
             yield from (token("<|im_start|>"), f"{message.role}\n")
@@ -141,12 +145,12 @@ class PromptEncoder:
         self._place_view("image", ids, starts)
         for row in range(layout.rows):
             if row:
-                ids += self._tokenizer.encode("\n")
+                ids += self.tokenizer.encode("\n")
             for _ in range(layout.columns):
                 self._place_view("slice", ids, starts)
 
     def _place_view(self, tag: str, ids: list[int], starts: list[int]) -> None:
-        token = self._tokenizer.token
+        token = self.tokenizer.token
         starts.append(len(ids) + 1)
         ids += [token(f"<{tag}>"), *[token("<unk>")] * QUERIES, token(f"</{tag}>")]
 

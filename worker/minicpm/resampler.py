@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from worker.minicpm.vision import NORM_EPS, Grid
+from worker.minicpm.vision import NORM_EPS, Grid, Remembered
 
 
 @lru_cache(maxsize=64)
@@ -36,15 +36,19 @@ class ResamplerAttention(nn.Module):
         self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # (Q, D), (B, L, D), (B, L, D)
-        weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
-        q, k, v = (
-            F.linear(x, weight, bias).unflatten(-1, (self.heads, -1)).transpose(-3, -2)
-            for x, weight, bias in zip((q, k, v), weights, biases, strict=True)
-        )
+    def project_queries(self, q: Tensor) -> Tensor:  # (Q, D) → (heads, Q, D/heads)
+        return self._project(q, 0)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Projected queries; keys and values (B, L, D) yet to be projected → (B, Q, D)."""
+        k, v = self._project(k, 1), self._project(v, 2)
         mixed = F.scaled_dot_product_attention(q.expand(len(k), -1, -1, -1), k, v)
         out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(-2))
         return out
+
+    def _project(self, x: Tensor, part: int) -> Tensor:  # (…, N, D) → (…, heads, N, D/heads)
+        weight, bias = self.in_proj_weight.chunk(3)[part], self.in_proj_bias.chunk(3)[part]
+        return F.linear(x, weight, bias).unflatten(-1, (self.heads, -1)).transpose(-3, -2)
 
 
 class Resampler(nn.Module):
@@ -60,11 +64,27 @@ class Resampler(nn.Module):
         self.ln_kv = nn.LayerNorm(width, eps=NORM_EPS)
         self.ln_post = nn.LayerNorm(width, eps=NORM_EPS)
         self.proj = nn.Parameter(torch.empty(width, width))
+        self._queries, self._places = Remembered(), Remembered()
 
     def forward(self, patches: Tensor, grid: Grid) -> Tensor:
         values: Tensor = self.ln_kv(self.kv_proj(patches))
-        places = grid_waves(grid, self.width, values.device).to(values.dtype)  # (L, D)
-        keys = values + places  # the values carry no place
-        mixed: Tensor = self.attn(self.ln_q(self.query), keys, values)
+        keys = values + self._place(grid)  # the values carry no place
+        mixed: Tensor = self.attn(self._query(), keys, values)
         out: Tensor = self.ln_post(mixed) @ self.proj
         return out
+
+    def remembered(self, grid: Grid) -> list[Tensor]:
+        """The tensors that it reads and may forget later."""
+        return [self._query(), self._place(grid)]
+
+    def _place(self, grid: Grid) -> Tensor:  # (L, D)
+        like = self.query
+        return self._places.get(
+            grid, [like], lambda: grid_waves(grid, self.width, like.device).to(like.dtype)
+        )
+
+    def _query(self) -> Tensor:  # (heads, Q, D/heads)
+        weights = [self.query, *self.ln_q.parameters(), *self.attn.parameters()]
+        return self._queries.get(
+            None, weights, lambda: self.attn.project_queries(self.ln_q(self.query))
+        )

@@ -10,6 +10,8 @@ from random import Random, SystemRandom
 import torch
 from torch import Tensor
 
+from worker.minicpm.transfer import upload
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -36,11 +38,9 @@ class Sampling:
         return SystemRandom() if self.seed is None else Random(self.seed)
 
 
-def penalise(scores: Tensor, written: Tensor, penalties: Sequence[float]) -> Tensor:
-    """Make the tokens marked in `written` (B, V) less likely by each row's factor."""
-    if all(penalty == 1 for penalty in penalties):
-        return scores
-    factor = torch.tensor(penalties, device=scores.device, dtype=scores.dtype)[:, None]
+def penalise(scores: Tensor, written: Tensor, penalties: Tensor) -> Tensor:
+    """Make the tokens marked in `written` (B, V) less likely by each row's factor (B,)."""
+    factor = penalties[:, None]
     return torch.where(written, torch.where(scores > 0, scores / factor, scores * factor), scores)
 
 
@@ -52,7 +52,7 @@ def choose(scores: Tensor, rules: Sequence[Sampling], chances: Sequence[float]) 
     best = scores.argmax(-1)
     warm = [row for row, rule in enumerate(rules) if rule.temperature > 0]
     if warm:
-        rows = torch.tensor(warm, device=scores.device)
+        rows = upload(torch.tensor(warm), scores.device)
         best[rows] = _draw(
             scores[rows], [rules[row] for row in warm], [chances[row] for row in warm]
         )
@@ -66,10 +66,13 @@ def _draw(scores: Tensor, rules: Sequence[Sampling], chances: Sequence[float]) -
     columns = torch.tensor(
         [[rule.temperature, rule.top_p, limit, chance]
          for rule, limit, chance in zip(rules, limits, chances, strict=True)],
-        device=scores.device, dtype=torch.float64,
+        dtype=torch.float64,
     )  # fmt: skip
-    temperature, top_p, limit, chance = columns[:, :, None].unbind(1)  # each (B, 1)
-    best, ids = scores.topk(max(limits), dim=-1)  # best first
+    temperature, top_p, limit, chance = upload(columns, scores.device)[:, :, None].unbind(
+        1
+    )  # each (B, 1)
+    # Best first; of equals the lower id, whatever the other rows ask for: topk promises no order.
+    best, ids = (t[:, : max(limits)] for t in scores.sort(dim=-1, descending=True, stable=True))
     best = best.double() / temperature
     best = best.masked_fill(torch.arange(best.shape[-1], device=best.device) >= limit, -torch.inf)
     share = best.softmax(-1)

@@ -1,5 +1,7 @@
 """Tokens as they come → text as it can be shown."""
 
+from collections.abc import Iterable
+
 from worker.minicpm.tokenizer import TextTokenizer
 
 BROKEN = "�"  # what half a character decodes to
@@ -13,22 +15,21 @@ class TextStream:
         self._open, self._close = tokenizer.token("<think>"), tokenizer.token("</think>")
         self._visible: list[int] = []
         self._thinking = False
-        self._shown = ""
 
-    def push(self, token: int) -> str:
-        """Take a token; return what can be shown beyond what was shown before, maybe nothing."""
+    def push(self, tokens: Iterable[int]) -> str:
+        """Take tokens; return all that can be shown so far."""
+        for token in tokens:
+            self._take(token)
+        return self.text().rstrip(BROKEN)
+
+    def _take(self, token: int) -> None:
         if token == self._open:
             self._thinking = True
         elif token == self._close:
             self._thinking = False
             self._visible.clear()  # also where the opening token was part of the prompt
-            self._shown = ""
         elif not self._thinking and not self._tokenizer.is_added(token):
             self._visible.append(token)
-        text = self.text().rstrip(BROKEN)
-        new = text[len(self._shown) :]
-        self._shown = text
-        return new
 
     def text(self) -> str:
         """All that is visible so far, without the space around it."""

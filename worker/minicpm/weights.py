@@ -1,26 +1,23 @@
-"""A checkpoint folder → the network on its device. The only reader of safetensors.
+"""A checkpoint folder → the network on its device.
 
 Every tensor outside the audio and speech parts must fit the network, and the other way round.
 """
 
-import json
 import logging
+import math
 import re
-import struct
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from worker.minicpm.awq import GROUP, KERNELS, PACK, AwqLinear, Matmul, best_kernel
+from worker.minicpm.awq import GROUP, KERNELS, PACK, AwqLinear, Kernel, best_kernel
 from worker.minicpm.config import Config
 from worker.minicpm.errors import CheckpointError
 from worker.minicpm.network import Network
+from worker.minicpm.shards import DTYPES, StoredTensor, read_index, read_tensors
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +26,6 @@ FUSED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_pro
 AWQ_PARTS = ("qweight", "qzeros", "scales")
 VISION_LAYER = re.compile(r"vpm\.encoder\.layers\.(\d+)\.")
 FLOATS = ("F64", "F32", "F16", "BF16")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where a tensor is and what its shard's header says of it."""
-
-    shard: Path
-    dtype: str
-    shape: tuple[int, ...]
 
 
 def load_network(
@@ -53,7 +41,7 @@ def load_network(
     With `embedding_on_host` the table of token vectors stays in host memory.
     Raises CheckpointError if anything is missing, left over, truncated or of another shape.
     """
-    stored = read_index(folder)
+    stored = _read_stored(folder)
     config = replace(config, vision=replace(config.vision, layers=_vision_layers(config, stored)))
     with torch.device("meta"):
         network = Network(config).to(dtype)
@@ -61,69 +49,34 @@ def load_network(
     wanted = _match(network, stored, config)
     _materialise(network, device, embedding_on_host)
     _fill(network, wanted)
+    for module in network.modules():
+        if isinstance(module, AwqLinear):
+            module.pack()
     return network.eval().requires_grad_(False)
 
 
-def read_index(folder: Path) -> dict[str, StoredTensor]:
-    """List the tensors of all shards, each shard's size checked against its header."""
-    shards = _list_shards(folder)
-    stored = {name: tensor for shard in shards for name, tensor in _read_header(shard).items()}
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        _compare_with_index(index, stored)
+def weight_bytes(folder: Path, dtype: torch.dtype) -> int:
+    """Memory that a checkpoint's network takes with its float tensors cast to `dtype`."""
+    total = 0
+    for name, tensor in _read_stored(folder).items():
+        kept = name.endswith(AWQ_PARTS)  # as stored
+        total += math.prod(tensor.shape) * (DTYPES[tensor.dtype] if kept else dtype).itemsize
+    return total
+
+
+def _read_stored(folder: Path) -> dict[str, StoredTensor]:
+    """List the tensors that are of use here; refuse those that can't be read as what they are."""
+    stored = {
+        name: tensor for name, tensor in read_index(folder).items() if not name.startswith(SKIPPED)
+    }
+    for name, tensor in stored.items():
+        if tensor.dtype not in DTYPES:
+            raise CheckpointError(f"{name} is stored as {tensor.dtype}")
+        if name.endswith(AWQ_PARTS) and len(tensor.shape) != 2:
+            raise CheckpointError(
+                f"{name} should have rows and columns and is {list(tensor.shape)}"
+            )
     return stored
-
-
-def _list_shards(folder: Path) -> list[Path]:
-    index, single = folder / "model.safetensors.index.json", folder / "model.safetensors"
-    if index.exists():
-        return [folder / name for name in sorted(set(_weight_map(index).values()))]
-    if single.exists():
-        return [single]
-    raise CheckpointError(f"{folder} holds neither {index.name} nor {single.name}")
-
-
-def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{index} is not an index of shards: {error!r}") from error
-    if not isinstance(places, dict) or not all(
-        isinstance(name, str) and Path(name).name == name for name in places.values()
-    ):
-        raise CheckpointError(f"{index} names shards outside its folder")
-    return places
-
-
-def _compare_with_index(index: Path, stored: Mapping[str, StoredTensor]) -> None:
-    for name, shard in _weight_map(index).items():
-        if name not in stored or stored[name].shard.name != shard:
-            raise CheckpointError(f"{index.name} says that {shard} holds {name}, and it does not")
-
-
-def _read_header(shard: Path) -> dict[str, StoredTensor]:
-    """Read what a shard says it holds; refuse it if it is shorter or longer than that."""
-    try:
-        size = shard.stat().st_size
-        with shard.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, size)))
-        end = 8 + length + max((e["data_offsets"][1] for e in _entries(header).values()), default=0)
-        stored = {
-            name: StoredTensor(shard, entry["dtype"], tuple(entry["shape"]))
-            for name, entry in _entries(header).items()
-        }
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{shard} is missing; its index names it") from error
-    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{shard} is truncated or no safetensors file: {error}") from error
-    if size != end:
-        raise CheckpointError(f"{shard} has {size} bytes and should have {end}: download it again")
-    return stored
-
-
-def _entries(header: dict[str, Any]) -> dict[str, Any]:
-    return {name: entry for name, entry in header.items() if name != "__metadata__"}
 
 
 def _vision_layers(config: Config, stored: Iterable[str]) -> int:
@@ -138,7 +91,7 @@ def _vision_layers(config: Config, stored: Iterable[str]) -> int:
     return layers
 
 
-def quantise(network: Network, stored: Mapping[str, StoredTensor], kernel: Matmul) -> None:
+def quantise(network: Network, stored: Mapping[str, StoredTensor], kernel: Kernel) -> None:
     """Replace the Linears whose `.qweight` is stored; nothing else decides."""
     for name, module in list(network.named_modules()):
         if not isinstance(module, nn.Linear):
@@ -184,8 +137,7 @@ def _match(
     network: Network, stored: Mapping[str, StoredTensor], config: Config
 ) -> dict[str, list[StoredTensor]]:
     """Find for each tensor of the network what is stored of it; all must be used."""
-    left = {name for name in stored if not name.startswith(SKIPPED)}
-    left -= {name for name in left if _is_dropped(name, config)}
+    left = {name for name in stored if not _is_dropped(name, config)}
     wanted: dict[str, list[StoredTensor]] = {}
     missing = []
     for name, tensor in _tensors(network):
@@ -239,30 +191,19 @@ def _materialise(network: Network, device: torch.device, embedding_on_host: bool
 
 
 def _fill(network: Network, wanted: Mapping[str, list[StoredTensor]]) -> None:
-    """Read shard by shard, each tensor straight to the device that it belongs on."""
-    jobs: dict[Path, list[tuple[str, Tensor]]] = defaultdict(list)
-    for name, tensor in _tensors(network):
-        parts = source_names(name)
-        axis = stacking_axis(name)
-        lengths = [stored.shape[axis] for stored in wanted[name]]
-        pieces = tensor.detach().split(lengths, dim=axis)
-        for source, stored, piece in zip(parts, wanted[name], pieces, strict=True):
-            jobs[stored.shard].append((source, piece))
-    for shard, targets in sorted(jobs.items()):
-        _read_shard(shard, targets)
-
-
-def _read_shard(shard: Path, targets: list[tuple[str, Tensor]]) -> None:
-    by_device: dict[str, list[tuple[str, Tensor]]] = defaultdict(list)
-    for name, target in targets:
-        by_device[str(target.device)].append((name, target))
-    try:
-        for device, same in by_device.items():
-            with safe_open(str(shard), framework="pt", device=device) as file:
-                for name, target in same:
-                    target.copy_(file.get_tensor(name))
-    except SafetensorError as error:
-        raise CheckpointError(f"{shard} can't be read: {error}") from error
+    """Read every tensor straight to where it belongs."""
+    read_tensors(
+        (stored, piece)
+        for name, tensor in _tensors(network)
+        for stored, piece in zip(
+            wanted[name],
+            tensor.detach().split(
+                [stored.shape[stacking_axis(name)] for stored in wanted[name]],
+                dim=stacking_axis(name),
+            ),
+            strict=True,
+        )
+    )
 
 
 def _some(names: Iterable[str]) -> str:

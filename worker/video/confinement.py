@@ -1,9 +1,15 @@
 """What a process may use while it reads a file that nobody vouches for."""
 
 import ctypes
+import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from worker.video import sandbox
 
 PICTURE_BUFFERS = 40  # decoded pictures that a codec may hold at once, all threads together
 BYTES_PER_PIXEL = 4
@@ -12,21 +18,25 @@ LARGEST_PICTURE = 64 << 20  # pixels
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def confine(cpu_seconds: int | None) -> None:
-    """Limit this process before it opens anything: memory, time, no new files, no core dump.
+def confine(cpu_seconds: int | None, largest_file: int = 0, readable: Sequence[Path] = ()) -> None:
+    """Limit this process before it reads anything: memory, time, no files, no sockets, no core dump.
+
+    `largest_file`: bytes that it may write into a file which is open already; `readable`: folders in
+    which it may still open files.
 
     A terminal's Ctrl-C is left to the parent, which ends this process in its own order.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     _limit(resource.RLIMIT_CORE, 0, 0)
-    _limit(resource.RLIMIT_FSIZE, 0, 0)
+    _limit(resource.RLIMIT_FSIZE, largest_file, largest_file)
     _limit(resource.RLIMIT_NOFILE, 32, 32)
     if cpu_seconds is not None:
         _limit(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 5)
     most = _address_space() + GROUND_BYTES + _picture_bytes(LARGEST_PICTURE)
     _limit(resource.RLIMIT_AS, most, most)
     allow_pixels(1920 * 1080)
+    sandbox.enter(readable)
 
 
 def allow_pixels(pixels: int) -> None:
@@ -50,8 +60,13 @@ def _picture_bytes(pixels: int) -> int:
 
 def _address_space() -> int:
     """Return the bytes of address space in use. Threads' stacks make it differ between machines."""
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[0]) * resource.getpagesize()
+    return int(os.pread(_statm(), 128, 0).split()[0]) * resource.getpagesize()
+
+
+@cache
+def _statm() -> int:
+    """Return the open /proc/self/statm: in the sandbox it can't be opened any more."""
+    return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _limit(which: int, soft: int, hard: int) -> None:

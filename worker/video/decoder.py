@@ -1,24 +1,29 @@
 """Frames of video files, decoded by a child process that may die without harm."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
 from models.errors import (
     FAILURES,
     AppError,
+    BadFile,
     InternalError,
     OutOfMemory,
     TimedOut,
     WorkerLost,
 )
 from worker.commentator import Frame
+from worker.video.hearing import RATE, Samples
 from worker.video.process import ChildProcess
 from worker.video.protocol import (
     DONE,
@@ -28,8 +33,11 @@ from worker.video.protocol import (
     LONGEST_FAILURE,
     MILLISECONDS,
     PTS,
+    SOUND,
+    TABLE,
     WINDOW,
 )
+from worker.video.tables import MOST_BYTES, Identity, SharedTables
 
 SLOW_DISK = 20e6  # bytes a second
 
@@ -58,10 +66,12 @@ class Decoder:
     For one thread at a time.
     """
 
-    def __init__(self, window_seconds: float = 120.0) -> None:
+    def __init__(self, window_seconds: float = 120.0, tables: SharedTables | None = None) -> None:
         """`window_seconds`: a child that takes longer for one window is ended."""
         self._window_seconds = window_seconds
+        self._tables = tables or SharedTables()
         self._child: ChildProcess | None = None
+        self._learned: Identity | None = None  # the last file whose table the child has
 
     @property
     def child_pid(self) -> int | None:
@@ -71,7 +81,7 @@ class Decoder:
         """End the child. The decoder may be used again."""
         if self._child is not None:
             self._child.close()
-            self._child = None
+            self._child = self._learned = None
 
     def sample(
         self,
@@ -91,15 +101,19 @@ class Decoder:
         """
         child = self._running_child()
         at: Sequence[Fraction] = ()
-        finished = False
+        left = len(windows)
         try:
-            child.send(_request(path, clock, windows, slot, size))
-            deadline = monotonic() + self._window_seconds + _seconds_to_read(path)
-            for at in windows:  # noqa: B007 (told by the errors below)
-                yield self._receive_window(child, clock, size, deadline)
+            with _opened(path) as descriptor:
+                self._teach(child, descriptor, clock.stream_index)
+                deadline = self._deadline(descriptor)
+                child.send(_request(clock, windows, slot, size), descriptor, deadline)
+            for at in windows:
+                sampled = self._receive_window(child, clock, size, len(at), deadline)
+                if left == 1:  # before it is handed out: who has the last may not ask for more
+                    self._receive_end(child)
+                left -= 1
+                yield sampled
                 deadline = monotonic() + self._window_seconds
-            self._receive_end(child)
-            finished = True
         except TimeoutError:
             raise TimedOut(
                 f"Decoding {_span(at)} took longer than {self._window_seconds:.0f} s and was "
@@ -108,8 +122,37 @@ class Decoder:
         except EOFError:
             raise _loss(child, at) from RuntimeError(child.last_words())
         finally:
-            if not finished:
+            if left:
                 self.close()  # whatever is still in the pipe is not for the next caller
+
+    def hear(self, path: Path, origin: Fraction, start: Fraction, end: Fraction) -> Samples:
+        """Return the sound from `start` to `end` (seconds from `origin` by the file's clock); see hearing.py.
+
+        Raises as sample().
+        """
+        child = self._running_child()
+        values = {"origin": str(origin), "start": str(start), "end": str(end)}
+        is_whole = False
+        try:
+            with _opened(path) as descriptor:
+                deadline = self._deadline(descriptor)
+                child.send(_words("hear", values), descriptor, deadline)
+            kind, length = _receive_header(child, deadline)
+            sound = np.empty(round((end - start) * RATE), np.int16)
+            _expect(kind, length, SOUND, sound.nbytes)
+            child.fill(sound.data.cast("B"), deadline)
+            is_whole = True
+            return sound
+        except TimeoutError:
+            raise TimedOut(
+                f"Decoding the sound of {_span([start, end])} took longer than "
+                f"{self._window_seconds:.0f} s and was stopped."
+            ) from None
+        except EOFError:
+            raise _loss(child, [start, end]) from RuntimeError(child.last_words())
+        finally:
+            if not is_whole:
+                self.close()
 
     def _running_child(self) -> ChildProcess:
         if self._child is None or not self._child.alive():
@@ -117,16 +160,56 @@ class Decoder:
             self._child = ChildProcess()
         return self._child
 
+    def _teach(self, child: ChildProcess, descriptor: int, stream_index: int) -> None:
+        """See that the child knows the file's packet table, from another child if one has read it."""
+        identity = Identity.of(descriptor, stream_index)
+        if identity == self._learned:
+            return
+        own: list[bytes] = []
+
+        def read() -> bytes:
+            own.append(self._read_table(child, descriptor, stream_index))
+            return own[0]
+
+        table = self._tables.obtain(identity, read)
+        if table and not own:
+            words = _words("learn", {"identity": asdict(identity)})
+            child.send(words, descriptor, self._deadline(descriptor), table)
+        self._learned = identity
+
+    def _read_table(self, child: ChildProcess, descriptor: int, stream_index: int) -> bytes:
+        """Return what the child says is the packed table: for other children to check, not for us."""
+        deadline = self._deadline(descriptor)
+        child.send(_words("read", {"stream_index": stream_index}), descriptor, deadline)
+        kind, length = _receive_header(child, deadline)
+        _expect(kind, length, TABLE, min(length, MOST_BYTES))
+        return child.read(length, deadline)
+
+    def _deadline(self, descriptor: int) -> float:
+        """Allow for a slow disk: the packet table needs the whole file."""
+        return monotonic() + self._window_seconds + os.fstat(descriptor).st_size / SLOW_DISK
+
     def _receive_window(
-        self, child: ChildProcess, clock: Clock, size: tuple[int, int], deadline: float
+        self,
+        child: ChildProcess,
+        clock: Clock,
+        size: tuple[int, int],
+        most: int,
+        deadline: float,
     ) -> Sampled:
+        """Read at most `most` frames and the window's end."""
         frames: list[Frame] = []
         while True:
             kind, length = _receive_header(child, deadline)
             if (kind, length) == (WINDOW, MILLISECONDS.size):
                 (decode_ms,) = MILLISECONDS.unpack(child.read(length, deadline))
                 return Sampled(tuple(frames), decode_ms)
-            _expect(kind, length, FRAME, PTS.size + size[0] * size[1] * 3)
+            _expect(
+                kind,
+                length,
+                FRAME if len(frames) < most else WINDOW,
+                PTS.size + size[0] * size[1] * 3,
+            )
             (pts,) = PTS.unpack(child.read(PTS.size, deadline))
             picture = np.empty((size[1], size[0], 3), dtype=np.uint8)
             child.fill(picture.data.cast("B"), deadline)
@@ -137,18 +220,20 @@ class Decoder:
         _expect(kind, length, DONE, 0)
 
 
-def _seconds_to_read(path: Path) -> float:
-    """Return how long a slow disk may take for the packet table, which needs the whole file."""
-    return path.stat().st_size / SLOW_DISK if path.exists() else 0.0
-
-
 def _receive_header(child: ChildProcess, deadline: float) -> tuple[bytes, int]:
     """Return the next message's kind and length. Raises the AppError that the child reports."""
     kind, length = HEADER.unpack(child.read(HEADER.size, deadline))
     if kind == FAILURE and length <= LONGEST_FAILURE:
-        failure = json.loads(child.read(length, deadline))
-        raise FAILURES[failure["kind"]](f"The video {failure['text']}")
+        raise _told(child.read(length, deadline))
     return kind, length
+
+
+def _told(failure: bytes) -> AppError:
+    try:
+        values = json.loads(failure)
+        return FAILURES[values["kind"]](f"The video {values['text']}")
+    except (ValueError, KeyError, TypeError):
+        return InternalError("The video decoder failed and gave no proper reason.")
 
 
 def _expect(kind: bytes, length: int, expected: bytes, expected_length: int) -> None:
@@ -158,8 +243,22 @@ def _expect(kind: bytes, length: int, expected: bytes, expected_length: int) -> 
         )
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Yield the file's descriptor. Raises BadFile."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would block
+    except FileNotFoundError:
+        raise BadFile("The video is no longer in its place.") from None
+    except OSError as error:
+        raise BadFile(f"The video can't be opened: {error.strerror}.") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _request(
-    path: Path,
     clock: Clock,
     windows: Sequence[Sequence[Fraction]],
     slot: Fraction,
@@ -167,7 +266,6 @@ def _request(
 ) -> bytes:
     ticks = [[str(clock.origin_pts + time / clock.time_base) for time in w] for w in windows]
     values = {
-        "path": str(path.absolute()),
         "stream_index": clock.stream_index,
         "origin_pts": clock.origin_pts,
         "last_pts": clock.last_pts,
@@ -176,7 +274,11 @@ def _request(
         "width": size[0],
         "height": size[1],
     }
-    return json.dumps(values).encode() + b"\n"
+    return _words("sample", values)
+
+
+def _words(asks: str, values: dict[str, Any]) -> bytes:
+    return json.dumps(values | {"asks": asks}).encode()
 
 
 def _loss(child: ChildProcess, times: Sequence[Fraction]) -> AppError:

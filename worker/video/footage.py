@@ -13,15 +13,16 @@ from models.errors import BadFile
 from worker.video.choosing import Span, gop_end
 from worker.video.opening import open_container, prepare
 from worker.video.packets import NO_PTS, PacketTable, VideoPacket, read_packet_table, stream_packets
+from worker.video.source import Source
 
 WORTH_A_SEEK = 400  # packets; reading on past fewer is quicker
 SEEK_MARGINS_SECONDS = (0, 2, 20)  # how much earlier each attempt lands
 PACKETS_TO_FIND_OUT = 100  # read at most so many to learn where a seek has landed
 
 
-def read_table(path: str, stream_index: int) -> PacketTable:
+def read_table(source: Source, stream_index: int) -> PacketTable:
     """Return the packet table of a stream. Raises AppErrors."""
-    container = open_container(path)
+    container = open_container(source)
     with container:
         stream = _video_stream(container, stream_index)
         prepare(container, stream, frame_threads=False)
@@ -36,10 +37,10 @@ class Footage:
     """
 
     def __init__(
-        self, path: str, stream_index: int, table: PacketTable, frame_threads: bool
+        self, source: Source, stream_index: int, table: PacketTable, frame_threads: bool
     ) -> None:
         self.table = table
-        self._path = path
+        self._source = source
         self._stream_index = stream_index
         self._frame_threads = frame_threads
         self._next = 0  # place in the table of the packet that the cursor gives next
@@ -164,7 +165,7 @@ class Footage:
 
     def _open(self) -> None:
         """Start reading at the first packet."""
-        self._container = open_container(self._path)
+        self._container = open_container(self._source)
         self._stream = _video_stream(self._container, self._stream_index)
         prepare(self._container, self._stream, self._frame_threads)
         self._cursor = stream_packets(self._container, self._stream)

@@ -5,7 +5,7 @@ The texts of the errors raised here follow the name of the file, which this side
 """
 
 import os
-import stat
+from importlib import import_module
 from typing import Any
 
 import av
@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from models.errors import AppError, BadFile, NoVideo, TooLarge, Unsupported
 from worker.video.confinement import LARGEST_PICTURE, allow_pixels
+from worker.video.source import BUFFER_BYTES, Source
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,live_flv,asf,ogg,gif,"
@@ -27,7 +28,11 @@ _ANY_METADATA: dict[str, Any] = (
     {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
 
+for _late in ("audio.codeccontext", "audio.stream", "subtitles.codeccontext", "subtitles.stream"):
+    import_module(f"av.{_late}")  # PyAV would when it meets them; in the sandbox it couldn't
+
 MOST_STREAMS = 64
+RACING_DECODERS = ("theora", "vp3", "vp4")  # now and then other pixels with FFmpeg's frame threads
 UPLOAD_VIDEO = "Upload it as MP4, MKV, WebM or MOV."
 UPLOAD_AGAIN = "Copy or download it again, check that it plays, and upload the whole file."
 
@@ -46,16 +51,17 @@ _SIGNATURES: tuple[tuple[bytes, type[AppError], str], ...] = (
 )  # fmt: skip
 
 
-def open_container(path: str) -> InputContainer:
+def open_container(source: Source) -> InputContainer:
     """Open a plain file with one of the demuxers of real video files.
 
     Raises BadFile or Unsupported.
     """
-    head = _read_head(path)
+    head = _read_head(source)
     try:
         container: InputContainer = av.open(
-            path,
-            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            source.reader(),
+            options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
+            buffer_size=BUFFER_BYTES,
             **_ANY_METADATA,
         )
     except av.FFmpegError as error:
@@ -99,23 +105,14 @@ def prepare(container: InputContainer, stream: VideoStream, frame_threads: bool)
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    codec.thread_type = "AUTO" if frame_threads else "SLICE"
+    races = codec.name in RACING_DECODERS
+    codec.thread_type = "AUTO" if frame_threads and not races else "SLICE"
     codec.thread_count = min(len(os.sched_getaffinity(0)), 4)
 
 
-def _read_head(path: str) -> bytes:
+def _read_head(source: Source) -> bytes:
     """Return the first bytes of a plain file. Raises BadFile."""
-    try:
-        # A pipe would block the open
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise BadFile(f"can't be opened: {error.strerror}.") from None
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BadFile("is not a plain file.")
-        head = os.read(handle, 64)
-    finally:
-        os.close(handle)
+    head = source.head(64)
     if not head:
         raise BadFile(f"is empty (0 bytes): a copy or an upload went wrong. {UPLOAD_AGAIN}")
     return head

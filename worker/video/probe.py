@@ -1,6 +1,6 @@
 """Child program: find out what a video file holds, by reading and decoding it.
 
-Reads {"path": ...} from standard input, writes one JSON object to standard output:
+Reads {"descriptor": ...}, a file that its parent has opened for it, from standard input, writes one JSON object to standard output:
 {"facts": {...}} or {"failure": {"kind": ..., "text": ...}}. The text follows the file's name.
 """
 
@@ -29,6 +29,7 @@ from worker.video.opening import (
 )
 from worker.video.packets import PacketTable, is_timed, read_packet_table
 from worker.video.pictures import displayed_size
+from worker.video.source import Source
 
 CPU_SECONDS = 120
 LONGEST_SECONDS = 48 * 3600
@@ -61,10 +62,10 @@ class Header:
 
 def main() -> None:
     confine(CPU_SECONDS)
-    av.logging.set_level(av.logging.PANIC)
-    path = json.load(sys.stdin)["path"]
+    av.logging.set_level(None)  # any level lets FFmpeg's threads wait for Python's lock: deadlock
+    source = Source(json.load(sys.stdin)["descriptor"])
     try:
-        answer: dict[str, Any] = {"facts": probe_file(path)}
+        answer: dict[str, Any] = {"facts": probe_file(source)}
     except AppError as error:
         answer = {"failure": {"kind": error.kind, "text": str(error)}}
     except MemoryError:
@@ -73,9 +74,9 @@ def main() -> None:
     json.dump(answer, sys.stdout)
 
 
-def probe_file(path: str) -> dict[str, Any]:
+def probe_file(source: Source) -> dict[str, Any]:
     """Return the values of VideoFacts. Raises AppErrors."""
-    with open_container(path) as container:
+    with open_container(source) as container:
         stream = choose_stream(container)
         header = _read_header(container, stream)
         stream_index = stream.index
@@ -86,7 +87,7 @@ def probe_file(path: str) -> dict[str, Any]:
             "has a header that promises video, but no pictures follow: the file is cut off or "
             f"damaged. {UPLOAD_AGAIN}"
         )
-    footage = Footage(path, stream_index, table, frame_threads=False)
+    footage = Footage(source, stream_index, table, frame_threads=False)
     try:
         first, frame = _first_picture(footage)
         tail = _look_at_the_end(footage)

@@ -2,10 +2,14 @@
 
 import os
 import select
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from time import monotonic
+from typing import IO
+
+from worker.video.protocol import REQUEST
 
 PROGRAM = "worker.video.child"
 ROOT = Path(__file__).parents[2]  # from where the program can be imported
@@ -18,9 +22,10 @@ class ChildProcess:
     """A running child. Reading raises EOFError when it has ended, TimeoutError when it's late."""
 
     def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-m", PROGRAM],
-            stdin=subprocess.PIPE,
+            stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,  # it may write to no file, so not to a log either
             cwd=ROOT,
@@ -28,10 +33,10 @@ class ChildProcess:
             start_new_session=True,
             bufsize=0,
         )
-        assert self._process.stdin is not None
+        theirs.close()
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        self._requests = self._process.stdin
+        self._requests.setblocking(False)  # a child that hangs takes nothing
         self._answers = self._process.stdout
         self._complaints = self._process.stderr
 
@@ -42,12 +47,18 @@ class ChildProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: bytes, descriptor: int, deadline: float, table: bytes = b"") -> None:
+        """Ask; the open file goes along, for the child can open none. `deadline`: `monotonic` time."""
         try:
-            view = memoryview(request)
-            while view:
-                view = view[os.write(self._requests.fileno(), view) :]
-        except BrokenPipeError:
+            lengths = REQUEST.pack(len(request), len(table))
+            _wait(self._requests, select.POLLOUT, deadline)
+            socket.send_fds(self._requests, [lengths], [descriptor])
+            for part in (request, table):
+                view = memoryview(part)
+                while view:
+                    _wait(self._requests, select.POLLOUT, deadline)
+                    view = view[self._requests.send(view) :]
+        except (BrokenPipeError, ConnectionResetError):
             raise EOFError from None
 
     def read(self, length: int, deadline: float) -> bytes:
@@ -57,12 +68,8 @@ class ChildProcess:
 
     def fill(self, view: memoryview, deadline: float) -> None:
         """Read exactly as many bytes as the view has. `deadline` is a `monotonic` time."""
-        poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
         while view:
-            left = deadline - monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
-                raise TimeoutError
+            _wait(self._answers, select.POLLIN, deadline)
             count = os.readv(self._answers.fileno(), [view])
             if count == 0:
                 raise EOFError
@@ -86,3 +93,11 @@ class ChildProcess:
         self._process.wait()
         for pipe in (self._requests, self._answers, self._complaints):
             pipe.close()
+
+
+def _wait(stream: socket.socket | IO[bytes], event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(stream, event)
+    left = deadline - monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        raise TimeoutError

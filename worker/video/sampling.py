@@ -21,6 +21,7 @@ from worker.video.choosing import (
 )
 from worker.video.footage import Footage
 from worker.video.packets import PacketTable
+from worker.video.source import Source
 
 Picture = NDArray[np.uint8]
 MakePicture = Callable[[VideoFrame], Picture]
@@ -30,7 +31,7 @@ MakePicture = Callable[[VideoFrame], Picture]
 class Request:
     """What is asked of one file. All times are ticks of its video stream."""
 
-    path: str
+    source: Source
     stream_index: int
     bounds: Bounds
     windows: Sequence[Sequence[Fraction]]  # when each window samples
@@ -54,7 +55,7 @@ def sample_windows(
         for window in request.windows
     ]
     uses = Counter(p for chosen in choices for p in set(chosen.values()) if p is not None)
-    footage = Footage(request.path, request.stream_index, table, frame_threads=True)
+    footage = Footage(request.source, request.stream_index, table, frame_threads=True)
     arrivals = _Arrivals(footage, uses, make_picture)
     try:
         for chosen in choices:
@@ -112,7 +113,7 @@ def _repair(
     earliest = {due: earliest_stand_in(table, due, request.slot) for due in broken}
     span = span_to_repair(table, min(earliest.values()), max(broken) + request.slot)
     best: dict[Fraction, tuple[int, VideoFrame]] = {}
-    footage = Footage(request.path, request.stream_index, table, frame_threads=False)
+    footage = Footage(request.source, request.stream_index, table, frame_threads=False)
     try:
         for packet, frame in footage.pictures(span):
             pts = table.pts[packet]

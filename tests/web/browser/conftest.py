@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium import running_chromium
 from tests.web.clips import write_clip
@@ -14,6 +14,9 @@ from tests.web.server import Server, running_server
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 MAX_UPLOAD_BYTES = 30_000_000
+
+# A list without an open job asks the server every five seconds, Playwright's own patience.
+expect.set_options(timeout=20_000)
 
 Shoot = Callable[[Page, str], None]
 

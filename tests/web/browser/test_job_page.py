@@ -12,11 +12,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.errors import BadFile
+from models.hints import connect
+from models.jobs import get_job
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
 from tests.web.commenting import claim_next, comment_windows, fail_next, store_comment
 from tests.web.server import Server
 from web.events import MOST_STREAMS
+from worker.sweep import Sweep
 
 LINES = "#segments li"
 SECOND_WINDOWS = {"window_hop": "2", "frames_per_inference": "2", "frame_stride": "1"}
@@ -83,7 +86,7 @@ def test_lines_are_chosen_from_the_keyboard(
 ) -> None:
     comment(server, job, 20)
     page.goto(job["links"]["page"])
-    page.locator(LINES).first.locator("button").focus()
+    page.locator(f"{LINES} .line").first.focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowUp", "Enter"):
         page.keyboard.press(key)
     expect(page.locator(LINES).nth(2)).to_have_attribute("aria-current", "true")
@@ -119,10 +122,24 @@ def test_the_list_follows_the_video_but_not_under_a_persons_hands(
     seek(page, 0.5)
     expect(page.locator(LINES).first).to_have_attribute("aria-current", "true")
     assert scrolled(page) == before
+    follow = page.get_by_role("button", name="Follow the video")
+    expect(follow).to_be_hidden()
+    page.mouse.wheel(0, -40)
+    expect(follow).to_be_visible()
     page.mouse.move(5, 5)
-    page.get_by_label("Follow").uncheck()
+    wait_until(page, f"document.querySelector('#segments').scrollTop !== {before}")
+    before = scrolled(page)
     seek(page, 5.5)
     expect(page.locator(LINES).nth(5)).to_have_attribute("aria-current", "true")
+    assert scrolled(page) == before
+    follow.click()
+    expect(follow).to_be_hidden()
+    wait_until(page, f"document.querySelector('#segments').scrollTop !== {before}")
+    expect(page.locator(LINES).nth(5)).to_be_in_viewport()
+    before = scrolled(page)
+    page.mouse.move(5, 5)
+    seek(page, 5.9)  # within the same segment nothing moves
+    page.wait_for_timeout(300)
     assert scrolled(page) == before
 
 
@@ -156,18 +173,53 @@ def test_the_timings_stand_in_a_chart_and_in_tables(
     comment(server, job, 20)
     page.goto(job["links"]["page"])
     expect(page.locator(".summary [data-row=p50] td")).to_have_text(
-        ["4.5 ms", "33 ms", "83 ms", "110 ms"]
+        ["4.5 ms", "33 ms", "81 ms", "0.0 ms", "1.5 ms", "110 ms"]
     )
     expect(page.locator(".summary [data-row=p95] td")).to_have_text(
-        ["5.5 ms", "48 ms", "107 ms", "150 ms"]
+        ["5.5 ms", "48 ms", "105 ms", "0.0 ms", "1.5 ms", "150 ms"]
     )
     page.get_by_text("Every window").click()
     rows = page.locator(".by-window tbody tr")
     expect(rows).to_have_count(20)
-    expect(rows.nth(1)).to_have_text(re.compile("2.*0:01.*4.5 ms.*27 ms.*75 ms.*110 ms"))
-    assert page.locator("#timings path.decode").get_attribute("d").count("M") == 20  # type: ignore[union-attr]
-    page.locator("#timings svg").hover(position={"x": 10, "y": 60})
+    expect(rows.nth(1)).to_have_text(
+        re.compile("2.*0:01.*4.5 ms.*27 ms.*73 ms.*0.0 ms.*1.5 ms.*110 ms.*–.*7")
+    )
+    bars = page.locator("#timings .bars .u-over")
+    bars.hover(position={"x": 12, "y": 60})
     expect(page.locator(".readout")).to_contain_text("Window 1 at 0:00: waiting 3.5 ms")
+    bars.click(position={"x": 12, "y": 60})
+    expect(page.locator(LINES).first).to_have_attribute("aria-current", "true")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        wait_until(page, DRAWN_IN_THE_PAGES_COLOUR)
+
+
+DRAWN_IN_THE_PAGES_COLOUR = """(() => {
+  const wanted = getComputedStyle(document.querySelector(".key.vision"), "::before").backgroundColor;
+  const canvas = document.querySelector(".bars canvas");
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const [red, green, blue] = wanted.match(/\\d+/g).map(Number);
+  for (let at = 0; at < pixels.length; at += 4) {
+    if (pixels[at] === red && pixels[at + 1] === green && pixels[at + 2] === blue && pixels[at + 3] === 255) return true;
+  }
+  return false;
+})()"""
+
+
+def test_the_slowest_windows_lead_to_their_moment_and_tokens_are_counted(
+    page: Page, server: Server, job: dict[str, Any]
+) -> None:
+    comment(server, job, 20)
+    page.goto(job["links"]["page"])
+    slowest = page.locator(".slowest li")
+    expect(slowest).to_have_count(5)
+    expect(slowest.first).to_contain_text("150 ms, of which vision")
+    slowest.nth(1).get_by_role("button").click()
+    expect(page.locator(LINES).nth(7)).to_have_attribute("aria-current", "true")
+    expect(page.locator("[data-fact=tokens-out]")).to_have_text("140, median 7 a window")
+    expect(page.locator("[data-fact=tokens-in]")).to_have_text("not counted")
+    expect(page.locator("[data-fact=speed]")).to_contain_text("× real time")
+    expect(page.locator(".pace-readout")).to_contain_text("windows a minute")
 
 
 def test_what_no_browser_plays_is_shown_in_stills(
@@ -179,7 +231,7 @@ def test_what_no_browser_plays_is_shown_in_stills(
     still = page.locator(".still img")
     expect(still).to_have_attribute("src", f"/media/stills/{job['id']}/0.jpg")
     expect(page.get_by_text("This browser can't play the file (mpeg4 in avi)")).to_be_visible()
-    expect(page.locator("video")).to_have_count(0)
+    expect(page.locator("video")).to_be_hidden()
     page.locator(LINES).nth(4).click()
     expect(still).to_have_attribute("src", f"/media/stills/{job['id']}/4.jpg")
     expect(still).to_have_js_property("naturalWidth", 320)
@@ -190,7 +242,7 @@ def test_what_no_browser_plays_is_shown_in_stills(
 def test_a_video_that_the_browser_gives_up_on_is_shown_in_stills(
     page: Page, server: Server, job: dict[str, Any]
 ) -> None:
-    path = server.media.video(job["video"]["id"])
+    path = server.media.root / server.media.video(job["video"]["id"])
     content = path.read_bytes()
     try:
         path.write_bytes(bytes(len(content)))
@@ -245,15 +297,6 @@ def test_delete_asks_and_leads_back_to_the_list(
     expect(page.get_by_text("No videos yet.")).to_be_visible()
 
 
-def test_exports_are_saved(page: Page, server: Server, job: dict[str, Any]) -> None:
-    comment(server, job, 20)
-    page.goto(job["links"]["page"])
-    with page.expect_download() as saved:
-        page.get_by_role("link", name="SRT").click()
-    assert saved.value.suggested_filename == "bars.srt"
-    assert "00:00:00,000 -->" in Path(saved.value.path()).read_text()
-
-
 def test_a_page_without_a_stream_asks_again_and_again(
     forgiving_page: Page, server: Server, clip: Path
 ) -> None:
@@ -299,3 +342,32 @@ def test_an_address_of_nothing_is_a_page(forgiving_page: Page, shoot: Shoot) -> 
     forgiving_page.goto("/jobs/aaaaaaaaaaaaaaaa")
     expect(forgiving_page.get_by_text("it may have been deleted")).to_be_visible()
     shoot(forgiving_page, "not-found")
+
+
+def test_a_video_that_was_removed_is_told_and_the_commentary_stays(
+    page: Page, server: Server, job: dict[str, Any], shoot: Shoot
+) -> None:
+    comment(server, job, 12)
+    fail_next(server.store, job["id"], BadFile("It broke off."))
+    with server.store.write() as session:
+        get_job(session, job["id"]).finished_ms = 1
+    Sweep(server.store, connect(""), server.media, 64, keep_media_days=30).old_media()
+    page.goto(job["links"]["page"])
+    expect(page.locator("#removed")).to_contain_text("by the server's retention")
+    expect(page.locator(LINES)).to_have_count(12)
+    expect(page.locator("video")).to_be_hidden()
+    expect(page.get_by_role("button", name="Make a copy that plays")).to_be_hidden()
+    refused = httpx.post(f"{server.url}/api/jobs/{job['id']}/playback")
+    assert (refused.status_code, "KEEP_MEDIA_DAYS" in refused.text) == (409, True)
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete")).to_have_count(1)
+    page.locator(LINES).nth(5).click()
+    expect(page.locator(LINES).nth(5)).to_have_attribute("aria-current", "true")
+    page.get_by_text("Save as …").click()
+    with page.expect_download() as saved:
+        page.locator("#exports").get_by_role("link", name="SRT", exact=True).click()
+    assert saved.value.suggested_filename == "bars.srt"
+    page.keyboard.press("Escape")
+    shoot(page, "removed")
+    page.goto("/")
+    expect(page.get_by_text("bars.mp4")).to_be_visible()

@@ -243,7 +243,7 @@ def test_everything_can_be_reached_from_the_keyboard(
     page.goto("/")
     expect(page.locator(".job")).to_have_count(1)
     reached = []
-    for _ in range(14):
+    for _ in range(19):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.tagName")

@@ -1,0 +1,368 @@
+"""Measure the runtime on a GPU: `python -m bench.gpu --bf16 FOLDER --awq FOLDER [--json OUT]`.
+
+The folders hold checkpoints of full size (`bench.synthetic_checkpoint` writes some). Unit A is 4
+frames of 448 × 448, 120 tokens of text, 48 new tokens; unit B is 20 frames, 120 and 100, and stands
+for 10 seconds of video. The same weights are run through transformers' classes and `generate` for
+comparison, and a floor is worked out from the card's own copy and matrix speed in the same run.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import transformers
+
+from bench.reference import Reference
+from bench.units import UNIT_A, UNIT_B, Unit, Windows
+from worker.minicpm import Engine, PromptStyle, Reply, Request, load
+from worker.minicpm.cache import cache_bytes
+from worker.minicpm.config import Config
+
+GPU = torch.device("cuda:0")
+CONTEXT = 40960
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What the card itself can do, measured here."""
+
+    flops: float  # a second, of a large bfloat16 product
+    bytes: float  # a second, read and written by a copy
+
+
+@dataclass(slots=True)
+class Report:
+    """Rows as they are measured; printed at once, so that a run cut off has told what it knew."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, what: str, value: float, unit: str, **more: Any) -> float:
+        self.rows.append({"what": what, "value": value, "unit": unit, **more})
+        extra = "  ".join(f"{name} {text}" for name, text in more.items())
+        print(f"{what:58} {value:10.4g} {unit:6} {extra}", flush=True)
+        return value
+
+
+def measure_ceilings() -> Ceilings:
+    a, b = (torch.randn(8192, 8192, device=GPU, dtype=torch.bfloat16) for _ in range(2))
+    big, copy = (torch.empty(2**30, device=GPU, dtype=torch.bfloat16) for _ in range(2))
+    return Ceilings(
+        flops=2 * 8192**3 / _median_s(lambda: a @ b),
+        bytes=2 * big.nbytes / _median_s(lambda: copy.copy_(big)),
+    )
+
+
+def _median_s(work: Callable[[], Any], times: int = 10) -> float:
+    """Seconds on the device, after a warm-up."""
+    work()
+    found = []
+    for _ in range(times):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        work()
+        end.record()
+        end.synchronize()
+        found.append(start.elapsed_time(end) / 1000)
+    return median(found)
+
+
+def floor_s(
+    unit: Unit, config: Config, rows: int, ceilings: Ceilings, weight_bytes: float
+) -> float:
+    """Seconds a window must take with `rows` of them written at once, if nothing were ever lost.
+
+    Arithmetic of the tower, the resampler and the prefill at the rate of a large product; a decode
+    step reads all weights once for all rows, and each row's keys and values.
+    """
+    language, vision = config.language, config.vision
+    patches = 1024
+    tower = vision.layers * (4 * vision.hidden_size**2 + 2 * vision.hidden_size * vision.intermediate_size)  # fmt: skip
+    resampler = vision.hidden_size * language.hidden_size + 2 * language.hidden_size**2
+    view = 2 * patches * (tower + resampler) + 4 * vision.layers * patches**2 * vision.hidden_size
+    width = language.head_dim * (2 * language.heads + 2 * language.kv_heads)
+    layer = language.hidden_size * (width + 3 * language.intermediate_size)
+    tokens = unit.frames * 64 + unit.text_tokens
+    attention = 2 * language.layers * tokens**2 * language.heads * language.head_dim
+    prefill = 2 * tokens * language.layers * layer + attention
+    held = cache_bytes(language, 1, tokens + unit.new_tokens // 2, torch.bfloat16)
+    step = weight_bytes / rows + held
+    reading = ceilings.bytes  # a copy's bytes count twice: reading alone is no faster here
+    return (unit.frames * view + prefill) / ceilings.flops + unit.new_tokens * step / reading
+
+
+def measure_reference(engine: Engine, report: Report) -> dict[str, float]:
+    """One `generate` for one window, and for as many as the issue of batching allows."""
+    reference = Reference(engine.network)
+    found: dict[str, float] = {}
+    for unit, batch in ((UNIT_A, 64), (UNIT_B, 32)):
+        windows = Windows(unit, engine.encoder)
+        prompts = [
+            engine.encoder.encode(windows.request(n).messages, PromptStyle(), CONTEXT)
+            for n in range(1, batch + 1)
+        ]
+        for rows in (1, batch):
+            seconds = _wall_s(lambda p=prompts[:rows], u=unit: reference.answer(p, u.new_tokens))  # type: ignore[misc]
+            name = f"unit {unit.name}, transformers, {rows} at once"
+            found[f"{unit.name}{rows}"] = report.add(name, seconds / rows, "s", **_speed(unit, seconds / rows))  # fmt: skip
+    return found
+
+
+def _wall_s(work: Callable[[], Any]) -> float:
+    """Seconds of a second call; the first one warms up."""
+    found = []
+    for _ in range(2):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        found.append(time.perf_counter() - start)
+    return found[-1]
+
+
+def _speed(unit: Unit, seconds: float) -> dict[str, str]:
+    return {"realtime": f"{unit.seconds / seconds:.1f}x"} if unit.seconds else {}
+
+
+def measure_alone(engine: Engine, unit: Unit, times: int = 7) -> tuple[float, Reply]:
+    """Median seconds of a window with nothing beside it, and the last reply."""
+    requests = iter(Windows(unit, engine.encoder))
+    found, reply = [], engine.comment(next(requests))  # records the step
+    for request in (next(requests) for _ in range(times)):
+        start = time.perf_counter()
+        reply = engine.comment(request)
+        found.append(time.perf_counter() - start)
+    return median(found), reply
+
+
+class Turns:
+    """An iterator that many threads share."""
+
+    def __init__(self, source: Iterator[Request]) -> None:
+        self._source, self._lock = source, threading.Lock()
+
+    def __next__(self) -> Request:
+        with self._lock:
+            return next(self._source)
+
+
+def measure_steady(engine: Engine, unit: Unit, streams: int, rounds: int, shared: int = 0) -> float:
+    """Seconds a window while `streams` threads each ask for one after the other.
+
+    Counted from the moment when each has had its first answer until the first has had its last.
+    """
+    requests = Turns(iter(Windows(unit, engine.encoder, shared)))
+    ended: list[float] = []
+    firsts: list[float] = []
+    lasts: list[float] = []
+
+    def stream() -> None:
+        for turn in range(rounds):
+            engine.comment(next(requests))
+            now = time.perf_counter()
+            ended.append(now)
+            if turn == 0:
+                firsts.append(now)
+        lasts.append(now)
+
+    with ThreadPoolExecutor(streams) as pool:
+        for done in [pool.submit(stream) for _ in range(streams)]:
+            done.result()
+    begin, end = max(firsts), min(lasts)
+    counted = sum(begin < moment <= end for moment in ended)
+    return (end - begin) / counted
+
+
+class EngineWatch:
+    """What the engine's thread does while windows are written: how often, on how many, how long."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._batch = engine._batch
+        self._spent: dict[str, list[float]] = {"admit": [], "step": [], "collect": []}
+        self._rows: dict[str, list[int]] = {name: [] for name in self._spent}
+        for name in self._spent:
+            setattr(self._batch, name, self._timed(name, getattr(self._batch, name)))
+
+    def _timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            begun = time.perf_counter()
+            result = work(*arguments)
+            self._spent[name].append(time.perf_counter() - begun)
+            self._rows[name].append(
+                len(arguments[0]) if name == "admit" else len(self._batch._rows)
+            )
+            return result
+
+        return timed
+
+    def report(self) -> Iterator[str]:
+        """A line per kind of work, and start again."""
+        for name, seconds in self._spent.items():
+            if seconds:
+                rows = self._rows[name]
+                yield (
+                    f"  {name:8} {len(seconds):5} times, {sum(rows) / len(rows):5.1f} rows, "
+                    f"{median(seconds) * 1000:7.2f} ms median, {sum(seconds):6.2f} s in all"
+                )
+            seconds.clear()
+            self._rows[name].clear()
+
+
+def measure_burst(engine: Engine, unit: Unit, windows: int) -> float:
+    """Seconds a window when so many come at once and none follows. Raises what a window raises."""
+    requests = [r for r, _ in zip(Windows(unit, engine.encoder), range(windows), strict=False)]
+    with ThreadPoolExecutor(windows) as pool:
+        start = time.perf_counter()
+        for answer in [pool.submit(engine.comment, request) for request in requests]:
+            answer.result()
+        return (time.perf_counter() - start) / windows
+
+
+def measure_checkpoint(
+    folder: Path, kind: str, ceilings: Ceilings, report: Report, slots: int, with_reference: bool,
+    profile: bool,
+) -> None:  # fmt: skip
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before, _ = torch.cuda.mem_get_info()
+    load_started = time.perf_counter()
+    engine = load(folder, GPU, slots=slots, room=1600)
+    torch.cuda.synchronize()
+    seconds = time.perf_counter() - load_started
+    watch = EngineWatch(engine) if profile else None
+    network = engine.network
+    weights = sum(t.nbytes for t in [*network.parameters(), *network.buffers()] if t.is_cuda)
+    report.add(f"{kind}: load", seconds, "s")
+    report.add(f"{kind}: weights on the GPU", weights / 1e9, "GB")
+    slots_gb = cache_bytes(network.config.language, slots + 1, 1600, network.dtype) / 1e9
+    used = (before - torch.cuda.mem_get_info()[0]) / 1e9
+    report.add(f"{kind}: taken by load, {slots} slots of 1600 apart", used - slots_gb, "GB", slots=f"{slots_gb:.1f} GB")  # fmt: skip
+    table = network.llm.model.embed_tokens.weight.nbytes
+    read_each_step = sum(t.nbytes for t in [*network.llm.parameters(), *network.llm.buffers()]) - table  # fmt: skip
+    try:
+        if with_reference:
+            measure_reference(engine, report)
+        for unit, streams, rounds in ((UNIT_A, slots, 6), (UNIT_B, slots, 3)):
+            _measure_unit(
+                engine, unit, kind, streams, rounds, ceilings, read_each_step, report, watch
+            )
+    finally:
+        engine.close()
+    report.add(f"{kind}: peak of torch's memory", torch.cuda.max_memory_allocated() / 1e9, "GB")
+    report.add(f"{kind}: memory of the process", (before - torch.cuda.mem_get_info()[0]) / 1e9, "GB")  # fmt: skip
+
+
+def _measure_unit(
+    engine: Engine, unit: Unit, kind: str, streams: int, rounds: int, ceilings: Ceilings,
+    weight_bytes: float, report: Report, watch: EngineWatch | None,
+) -> None:  # fmt: skip
+    config = engine.network.config
+
+    def tell(what: str, seconds: float, rows: int, **more: Any) -> None:
+        floor = floor_s(unit, config, rows, ceilings, weight_bytes)
+        report.add(
+            f"{kind}: unit {unit.name}, {what}", seconds, "s",
+            floor=f"{floor:.4f}", over_floor=f"{seconds / floor:.2f}", **_speed(unit, seconds), **more,
+        )  # fmt: skip
+        for line in watch.report() if watch else ():
+            print(line, flush=True)
+
+    seconds, reply = measure_alone(engine, unit)
+    parts = (reply.vision_ms, reply.prefill_ms, reply.generate_ms)
+    tell("alone", seconds, 1, ms=" + ".join(f"{part:.0f}" for part in parts), tokens=reply.tokens_in)  # fmt: skip
+    for _ in range(
+        2 if unit is UNIT_A else 0
+    ):  # steps are recorded the first time, looks the second
+        measure_burst(engine, unit, streams)
+    tell(f"{streams} at once", measure_burst(engine, unit, streams), streams)
+    tell(f"steady, {streams} streams", measure_steady(engine, unit, streams, rounds), streams)
+    if unit is UNIT_A:
+        shared = 60
+        seconds = measure_steady(engine, unit, streams, rounds, shared)
+        tell(f"steady, {shared} of its tokens the same in all", seconds, streams)
+
+
+def measure_small_card(folder: Path, gigabytes: float, report: Report) -> None:
+    """AWQ on a card of that size: the rest of this one is taken beforehand."""
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info()
+    ballast = torch.empty(int(free - gigabytes * 1e9), dtype=torch.uint8, device=GPU)
+    torch.cuda.empty_cache()
+    room_at_start = torch.cuda.mem_get_info()[0]
+    least = [room_at_start]
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.005):
+            least[0] = min(least[0], torch.cuda.mem_get_info()[0])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with load(folder, GPU, slots=4, room=1600) as engine:
+            on_host = engine.network.llm.embeds_on_host
+            seconds = min(measure_burst(engine, UNIT_A, 4) for _ in range(3))
+            report.add(
+                f"awq in {gigabytes:g} GB: unit A, 4 at once", seconds, "s",
+                table="on the host" if on_host else "on the GPU",
+            )  # fmt: skip
+            seconds = measure_burst(engine, UNIT_B, 4)
+            report.add(f"awq in {gigabytes:g} GB: unit B, 4 at once", seconds, "s")
+    finally:
+        stop.set()
+        watcher.join()
+    taken = (room_at_start - least[0]) / 1e9
+    report.add(f"awq in {gigabytes:g} GB: most that was taken", taken, "GB")
+    del ballast
+
+
+def describe() -> Iterator[tuple[str, str]]:
+    properties = torch.cuda.get_device_properties(GPU)
+    yield "card", f"{properties.name}, {properties.total_memory / 1e9:.1f} GB"
+    yield "software", f"torch {torch.__version__}, transformers {transformers.__version__}"
+    yield "date", date.today().isoformat()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
+    parser.add_argument("--bf16", type=Path, help="checkpoint folder")
+    parser.add_argument("--awq", type=Path, help="checkpoint folder")
+    parser.add_argument("--slots", type=int, default=64, help="windows at once (default 64)")
+    parser.add_argument("--no-reference", action="store_true", help="leave transformers out")
+    parser.add_argument("--profile", action="store_true", help="tell what the engine's thread does")
+    parser.add_argument("--small-card", type=float, metavar="GB", help="also AWQ in so much memory")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args(arguments)
+    about, report = dict(describe()), Report()
+    print(*(f"{name}: {text}" for name, text in about.items()), sep="\n", flush=True)
+    ceilings = measure_ceilings()
+    torch.cuda.empty_cache()
+    report.add("a large bfloat16 product", ceilings.flops / 1e12, "TFLOP/s")
+    report.add("a copy, bytes read and written", ceilings.bytes / 1e12, "TB/s")
+    try:
+        for kind in ("bf16", "awq"):
+            if folder := getattr(options, kind):
+                reference = kind == "bf16" and not options.no_reference
+                measure_checkpoint(
+                    folder, kind, ceilings, report, options.slots, reference, options.profile
+                )
+        if options.small_card and options.awq:
+            measure_small_card(options.awq, options.small_card, report)
+    finally:
+        if options.json:
+            options.json.write_text(json.dumps({"about": about, "rows": report.rows}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,502 @@
+"""From facts to lines: what is well, what is not, and the next step. Pure: looks at nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
+
+from doctor.facts import (
+    Facts,
+    Gpu,
+    ModelFacts,
+    Place,
+    RunningFacts,
+    StoreFacts,
+    TorchFacts,
+    Weights,
+)
+
+AWQ = "openbmb/MiniCPM-o-4_5-awq"
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
+OLDEST_TORCH = (2, 11)
+LITTLE_DISK_BYTES = 2e9  # a few videos
+FULL_DISK_BYTES = 2**28  # under which the page takes no upload: web/uploads.py keeps it free
+OVERDUE_S = 60.0  # a sweep looks every few seconds
+CLOCK_TOLERANCE_S = 5.0  # hosts give leases of half a minute, each by its own clock
+
+# Beside the weights: the runtime's frugal way to work, and one window of 2048 tokens and a spare, as
+# worker/minicpm/footprint.py counts them (which can't be asked where PyTorch is missing).
+RESERVE_BYTES = 0.72e9 + 2 * 0.30e9
+
+# As shares of what weights cost that have learned nothing. Trained networks of this size are known
+# to spend 1-4 nats on a token of plain English, a third of 11.9 at most.
+TRAINED, DOUBTFUL = 0.45, 0.65
+SEEN_GAIN = 0.1  # nats by which a caption must cost less after its own picture
+
+Level = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    level: Level
+    subject: str
+    text: str
+    next_step: str = ""
+
+
+def advise(facts: Facts) -> list[Line]:
+    """Judge every part for the chosen commentators."""
+    wanted = "minicpm" in facts.commentators
+    runs_networks = wanted or "transformers" in facts.commentators
+    lines = [
+        *_settings(facts),
+        *_python(facts),
+        *_place("data folder", facts.data),
+        *_place("media folder", facts.media),
+        *_bucket(facts),
+        *_store(facts),
+        *_broker(facts),
+        *_running(facts),
+        *_clock(facts),
+        *_gpu(facts, wanted),
+        *_torch(facts, runs_networks),
+        *_weights(facts, wanted),
+        *_network(facts),
+        *_endpoint(facts),
+        *_broken(facts, wanted, runs_networks),
+        Line("ok", "ffmpeg", "not needed: videos are read by the package av"),
+    ]
+    return lines
+
+
+MENDING = {
+    "store": "see that the server of DATABASE_URL runs and lets us in, or unset it to use SQLite",
+    "broker": "see that the server of REDIS_URL runs and lets us in, or unset it",
+    "running": "see the log of `serve`: a part of it may be starting just now",
+    "GPU": "nvidia-smi must work first: restart, or install NVIDIA's driver anew",
+    "torch": "COMMENTATOR=minicpm make run",
+    "endpoint": "set OPENAI_URL and OPENAI_MODEL as README tells",
+}
+"""What to do about a part that can't be looked at; else the installation is at fault."""
+
+
+def _broken(facts: Facts, wanted: bool, runs_networks: bool) -> Iterator[Line]:
+    for part, reason in facts.broken.items():
+        missing = reason.startswith("ModuleNotFoundError")
+        step = "make run" if missing and part != "torch" else MENDING.get(part, "make run")
+        needed = {"GPU": wanted, "weights": wanted, "torch": runs_networks}.get(part, True)
+        level: Level = "problem" if needed else "note"
+        yield Line(level, part, f"can't be looked at: {reason}", step)
+
+
+def _settings(facts: Facts) -> Iterator[Line]:
+    if facts.bad_setting:
+        yield Line(
+            "problem",
+            "settings",
+            f"{facts.bad_setting} The rest is told as if no setting were made.",
+            "change or unset that variable",
+        )
+    for name in facts.unknown_commentators:
+        known = ", ".join(facts.known_commentators)
+        yield Line("problem", "settings", f"COMMENTATOR names {name!r}; this version has: {known}")
+    if not facts.bad_setting and not facts.unknown_commentators:
+        yield Line("ok", "settings", f"COMMENTATOR={','.join(facts.commentators)}")
+
+
+def _python(facts: Facts) -> Iterator[Line]:
+    if facts.python is None:
+        return
+    version = ".".join(map(str, facts.python.version))
+    if not OLDEST_PYTHON <= facts.python.version[:2] <= NEWEST_PYTHON:
+        yield Line(
+            "problem",
+            "Python",
+            f"{version}, and 3.11, 3.12 or 3.13 is needed",
+            "make run PYTHON=/path/to/python3.12",
+        )
+    else:
+        yield Line("ok", "Python", version)
+    missing = [name for name, found in facts.python.packages.items() if not found]
+    if missing:
+        yield Line("problem", "packages", f"missing: {', '.join(missing)}", "make run")
+    elif facts.python.unfit:
+        told = [
+            f"{n} {facts.python.packages[n]} ({w} is needed)" for n, w in facts.python.unfit.items()
+        ]
+        yield Line("problem", "packages", f"of other versions: {', '.join(told)}", "make run")
+    else:
+        listed = ", ".join(f"{name} {found}" for name, found in facts.python.packages.items())
+        yield Line("ok", "packages", listed)
+
+
+def _place(subject: str, place: Place | None) -> Iterator[Line]:
+    if place is None:
+        return
+    if not place.writable:
+        yield Line(
+            "problem",
+            subject,
+            f"{place.path} can't be written",
+            f"make it yours, chown -R $(id -un) {place.path}, or set DATA_DIR to another folder",
+        )
+        return
+    text = f"{place.path}, {gigabytes(place.free_bytes)} free"
+    if place.free_bytes < FULL_DISK_BYTES:
+        step = (
+            "make room, delete old jobs, or set KEEP_MEDIA_DAYS so that old videos go by themselves"
+        )
+        yield Line("problem", subject, f"{text}: uploads are refused", step)
+    elif place.free_bytes < LITTLE_DISK_BYTES:
+        yield Line("note", subject, text, "make room, or set DATA_DIR to a folder on a larger disk")
+    else:
+        yield Line("ok", subject, text)
+
+
+def _bucket(facts: Facts) -> Iterator[Line]:
+    bucket = facts.bucket
+    if bucket is None:
+        return
+    if bucket.trouble:
+        text = f"{bucket.url}: {bucket.trouble}"
+        yield Line("problem", "object storage", text, bucket.next_step)
+    else:
+        text = f"{bucket.url}: a small file was written, read and removed"
+        yield Line("ok", "object storage", text)
+
+
+def _store(facts: Facts) -> Iterator[Line]:
+    store = facts.store
+    if store is None:
+        return
+    text, level, step = _standing(store, facts.command)
+    kind = f"{store.kind} {store.version}".strip()
+    yield Line(level, "store", f"{kind}: {text}", step)
+
+
+def _standing(store: StoreFacts, command: str) -> tuple[str, Level, str]:
+    match store.standing:
+        case "none" | "empty":
+            return "not made yet; `serve` makes it at its start", "ok", ""
+        case "current":
+            return f"answers, with this version's schema ({store.revision})", "ok", ""
+        case "older":
+            step = f"back it up, then {command} migrate (serve does it too)"
+            return f"of an older version, with schema {store.revision}", "note", step
+        case "newer":
+            text = f"made by a newer version of Reelnotes, with schema {store.revision}"
+            return text, "problem", "git pull && make run"
+
+
+def _broker(facts: Facts) -> Iterator[Line]:
+    broker = facts.broker
+    if broker is not None:
+        text = (
+            f"the embedded one ({PurePath(broker.server).name}), started by `serve`"
+            if broker.embedded
+            else f"{broker.server} answers at REDIS_URL"
+        )
+        yield Line("ok", "broker", text)
+
+
+def _running(facts: Facts) -> Iterator[Line]:
+    running = facts.running
+    if running is None:
+        return
+    if running.url:
+        yield _served(running)
+    if not running.asked:
+        if not running.url:
+            yield Line("ok", "running", "nothing just now; `make run` starts everything")
+        return
+    yield from _workers(running, facts.command)
+    yield _sweep(running, facts)
+
+
+def _served(running: RunningFacts) -> Line:
+    if running.version == running.ours:
+        return Line("ok", "page", f"answers at {running.url}, version {running.version}")
+    text = f"{running.url} runs version {running.version}, and {running.ours} is installed"
+    return Line("problem", "page", text, "stop it and start it again")
+
+
+def _workers(running: RunningFacts, command: str) -> Iterator[Line]:
+    for name, count in running.workers.items():
+        subject = f"workers of {name}"
+        if count:
+            answer = "answers" if count == 1 else "answer"
+            yield Line("ok", subject, f"{count} {answer}")
+            continue
+        step = (
+            "see its log: it starts workers again, and one that loads a network doesn't answer yet"
+            if running.url
+            else f"{command} worker --commentator {name}, on each host; one that runs: see its log"
+        )
+        yield Line("problem", subject, "none answers, so their jobs wait", step)
+
+
+def _sweep(running: RunningFacts, facts: Facts) -> Line:
+    start = "see the log of `serve`" if running.url else f"{facts.command} beat, on one host"
+    if not running.sweeps:
+        text = "no beat answers: the work of a killed worker is not taken up again"
+        return Line("problem", "sweep", text, start)
+    overdue = facts.store.overdue_s if facts.store else 0.0
+    if overdue > OVERDUE_S:
+        text = f"beat answers, but a lease ended {overdue:.0f} s ago and nobody took its chunk back"
+        return Line("problem", "sweep", text, "see the log of beat for what its sweep fails at")
+    return Line("ok", "sweep", "beat answers, and no lease is overdue")
+
+
+def _clock(facts: Facts) -> Iterator[Line]:
+    if facts.clock is None:
+        return
+    if facts.clock.before_installation:
+        yield Line(
+            "problem",
+            "clock",
+            f"it shows {facts.clock.now}, before this program was installed",
+            "timedatectl set-ntp true",
+        )
+        return
+    others = [("the store", facts.store), ("the broker", facts.broker)]
+    offsets = [(who, part.clock_s) for who, part in others if part and part.clock_s is not None]
+    far = [f"{who}'s is {offset:+.1f} s off" for who, offset in offsets if not _near(offset)]
+    if far:
+        text = f"{facts.clock.now}, but {' and '.join(far)}: leases would end too early or too late"
+        yield Line("problem", "clock", text, "timedatectl set-ntp true, on every host")
+    else:
+        agreed = "".join(f", as {who}'s" for who, _ in offsets)
+        yield Line("ok", "clock", f"{facts.clock.now}{agreed}")
+
+
+def _near(offset: float) -> bool:
+    return abs(offset) <= CLOCK_TOLERANCE_S
+
+
+def _gpu(facts: Facts, wanted: bool) -> Iterator[Line]:
+    gpus = _best_known(facts)
+    if gpus:
+        for number, gpu in enumerate(gpus):
+            free, total = gigabytes(gpu.free_bytes), gigabytes(gpu.total_bytes)
+            yield Line("ok", f"GPU {number}", f"{gpu.name}, {free} of {total} free")
+    elif "GPU" not in facts.broken:
+        text = "none is seen (nvidia-smi lists none)"
+        if wanted:
+            step = (
+                "install NVIDIA's driver, in a container its toolkit and --gpus all; or set "
+                "COMMENTATOR=builtin: on a CPU minicpm takes minutes for a window"
+            )
+            yield Line("problem", "GPU", text, step)
+        else:
+            slow = "transformers" in facts.commentators
+            needs = "transformers runs on the CPU, slowly" if slow else "builtin needs none"
+            yield Line("note" if slow else "ok", "GPU", f"{text}; {needs}")
+
+
+def _best_known(facts: Facts) -> Sequence[Gpu]:
+    """PyTorch's word counts: it is what the runtime sees."""
+    return (facts.torch.gpus if facts.torch else ()) or facts.gpus or ()
+
+
+def _torch(facts: Facts, wanted: bool) -> Iterator[Line]:
+    if "torch" in facts.broken:
+        return
+    level: Level = "problem" if wanted else "note"
+    who = "minicpm" if "minicpm" in facts.commentators or not wanted else "transformers"
+    step = f"COMMENTATOR={who} make run"
+    torch = facts.torch
+    if torch is None:
+        yield Line(level, "PyTorch", f"not installed; {who} needs it", step)
+    elif _version(torch.version) < OLDEST_TORCH:
+        yield Line(level, "PyTorch", f"{torch.version}, and 2.11 or newer is needed", step)
+    elif facts.gpus and not torch.gpus:
+        trouble = (
+            f"is a build for CUDA {torch.cuda} that can't use the GPU: the driver may be too old"
+            if torch.cuda
+            else "is a CPU build, and there is a GPU"
+        )
+        step = f"update NVIDIA's driver, then {step}" if torch.cuda else step
+        yield Line(level, "PyTorch", f"{torch.version} {trouble}", step)
+    else:
+        yield Line("ok", "PyTorch", _describe_torch(torch))
+
+
+def _describe_torch(torch: TorchFacts) -> str:
+    build = f"CUDA {torch.cuda}" if torch.cuda else "CPU build"
+    others = "".join(f", {name} {version}" for name, version in torch.packages.items())
+    return f"{torch.version} ({build}{'' if torch.gpus else ', no GPU in use'}){others}"
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("+")[0].split(".")[:2] if part.isdigit())
+
+
+def _weights(facts: Facts, wanted: bool) -> Iterator[Line]:
+    found = facts.weights
+    if found is None:
+        return
+    level: Level = "problem" if wanted else "note"
+    pull = f"{facts.command} pull {facts.model_path}"
+    weights = found.weights
+    if weights is None:
+        begun = "a pull into it was interrupted" if found.interrupted else "it isn't there"
+        step = f"MODEL_PATH={found.others[0]}, which is there, or {pull}" if found.others else pull
+        yield Line(level, "weights", f"{found.folder}: {begun}; minicpm needs it", step)
+    elif weights.trouble:
+        step = f"mv {weights.folder} {weights.folder}.broken && {pull}"
+        step = pull if weights.pulled else step
+        text = f"{weights.folder} is not whole: {weights.trouble}"
+        yield Line(level, "weights", text, step)
+    else:
+        yield Line("ok", "weights", _describe_weights(weights))
+        yield from _fit(facts, weights, level)
+
+
+def _describe_weights(weights: Weights) -> str:
+    kind = "AWQ, 4 bits" if weights.quantised else "BF16"
+    whole = "every hash was checked" if weights.pulled else "its sizes are right"
+    return (
+        f"{kind}, whole ({whole}), {gigabytes(weights.device_bytes)} to load of "
+        f"{gigabytes(weights.stored_bytes)}, {weights.vision_layers} vision layers, in {weights.folder}"
+    )
+
+
+def _fit(facts: Facts, weights: Weights, level: Level) -> Iterator[Line]:
+    gpus = _best_known(facts)
+    if not gpus:
+        return
+    gpu = gpus[0]
+    whole = weights.device_bytes + RESERVE_BYTES
+    least = whole - weights.embedding_bytes  # its table of token vectors may stay on the host
+    needs = f"the weights need {gigabytes(least)} at least, their first window included"
+    if gpu.total_bytes < least:
+        step = (
+            "a card with 12 GB or more, or COMMENTATOR=builtin"
+            if weights.quantised
+            else f"the 4-bit weights: {facts.command} pull {AWQ}, then MODEL_PATH={AWQ}"
+        )
+        yield Line(level, "fit", f"{needs}, and {gpu.name} has {gigabytes(gpu.total_bytes)}", step)
+    elif gpu.free_bytes < least:
+        text = (
+            f"{needs}, and {gigabytes(gpu.free_bytes)} are free just now: other programs, or a "
+            "running worker of ours, hold the rest"
+        )
+        yield Line("note", "fit", text, "nvidia-smi shows them")
+    elif gpu.free_bytes < whole:
+        yield Line("ok", "fit", f"{needs}; their table of tokens will stay in the host's memory")
+    else:
+        rest = gigabytes(gpu.free_bytes - weights.device_bytes)
+        yield Line("ok", "fit", f"{needs}; {rest} are left beside them for windows")
+
+
+def _network(facts: Facts) -> Iterator[Line]:
+    found = facts.network
+    if found is None:
+        return
+    if found.trouble:
+        step = (
+            f"{facts.command} pull {found.model}, or name another: docs/transformers.md says which fit"
+            if found.model
+            else "set TRANSFORMERS_MODEL to a folder or a hub name: docs/transformers.md says which fit"
+        )
+        where = f"{found.folder}: " if found.model else ""
+        yield Line("problem", "network", f"{where}{found.trouble}; transformers needs it", step)
+    else:
+        text = (
+            f"{found.architecture}, {gigabytes(found.stored_bytes)} of weights, in {found.folder}"
+        )
+        yield Line("ok", "network", f"{text}; whether they are whole shows when they are loaded")
+
+
+def _endpoint(facts: Facts) -> Iterator[Line]:
+    found = facts.endpoint
+    if found is None:
+        return
+    if found.key_refused:
+        key = "OPENAI_KEY" if found.has_key else "a request without OPENAI_KEY"
+        text, step = f"{found.host} refuses {key}: {found.reason}", "set OPENAI_KEY to its key"
+        yield Line("problem", "endpoint", text, step)
+    elif found.is_away:
+        step = "start it, or set OPENAI_URL to where it listens"
+        yield Line("problem", "endpoint", f"{found.host} can't be asked: {found.reason}", step)
+    elif found.listed is None:
+        text = f"{found.host} answers, but tells no networks: {found.reason}"
+        step = "see that OPENAI_URL ends as its guide says, mostly in /v1; some have no list"
+        yield Line("note", "endpoint", text, step)
+    elif found.model not in found.listed:
+        shown = ", ".join(found.listed[:10]) or "none"
+        text = f"{found.host} doesn't list {found.model!r}; it lists {shown}"
+        yield Line("problem", "endpoint", text, "set OPENAI_MODEL to one that it lists")
+    else:
+        key = ", and OPENAI_KEY was not refused" if found.has_key else ""
+        yield Line("ok", "endpoint", f"{found.host} answers and lists {found.model}{key}")
+
+
+def judge_model(model: ModelFacts) -> list[Line]:
+    """Say of loaded weights whether they are sound."""
+    return [
+        language := _judge_language(model),
+        _judge_sight(model, language.level != "problem"),
+        _judge_layers(model),
+        Line("ok", "comment", f"{model.comment!r} (read it: does it describe the picture?)"),
+        Line(
+            "ok",
+            "speed",
+            f"{model.tokens_per_s:.1f} tokens/s ({model.tokens} tokens, one window alone), vision "
+            f"{model.vision_ms:.0f} ms, prefill {model.prefill_ms:.0f} ms, loaded in "
+            f"{model.load_s:.1f} s, {model.dtype} on {model.device}",
+        ),
+        Line("ok", "memory", f"{gigabytes(model.peak_bytes)} at its peak"),
+    ]
+
+
+def _judge_language(model: ModelFacts) -> Line:
+    share = model.loss / model.random_loss
+    text = (
+        f"plain English costs {model.loss:.2f} nats a token; weights that have learned nothing "
+        f"cost {model.random_loss:.1f}"
+    )
+    if share < TRAINED:
+        return Line("ok", "language", text)
+    step = (
+        "pull the weights again, so that their hashes are checked, and check again; if they stay "
+        "so, they are not trained ones, or they are read wrongly here: please report it"
+    )
+    if share < DOUBTFUL:
+        return Line("note", "language", f"{text}: more than a trained network should", step)
+    return Line("problem", "language", f"{text}: these weights don't know English", step)
+
+
+def _judge_sight(model: ModelFacts, speaks: bool) -> Line:
+    """Judge by a caption; a network that doesn't know English says nothing about the tower."""
+    gain = model.blank_loss - model.seen_loss
+    text = (
+        f"the right caption costs {model.seen_loss:.2f} nats a token after its picture, "
+        f"{model.blank_loss:.2f} after a grey one"
+    )
+    if speaks and gain >= SEEN_GAIN:
+        return Line("ok", "sight", text)
+    step = (
+        "if English is well and captions are not, try the tower without its last layer: set "
+        f'"drop_vision_last_layer": true in config.json, so that {model.vision_layers_stored - 1} '
+        "layers are run, and check again"
+    )
+    if not speaks:
+        return Line("note", "sight", f"{text}; that means nothing while English is wrong", step)
+    return Line("problem", "sight", f"{text}: the picture is not made use of", step)
+
+
+def _judge_layers(model: ModelFacts) -> Line:
+    text = f"{model.vision_layers} of {model.vision_layers_stored} stored layers are run"
+    if model.vision_layers == model.vision_layers_stored:
+        return Line("ok", "vision", text)
+    step = 'set "drop_vision_last_layer": false in config.json if captions are garbage'
+    return Line("note", "vision", f"{text}, as config.json asks", step)
+
+
+def problems(lines: Sequence[Line]) -> int:
+    return sum(line.level == "problem" for line in lines)
+
+
+def gigabytes(count: float) -> str:
+    return f"{count / 1e9:.3g} GB"

@@ -1,0 +1,57 @@
+"""The processes that comment: each says now and then that it lives, and what it takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from models.clock import now_ms
+from models.owners import process_of
+from models.tables import Chunk, Job, Worker
+
+SILENT_MS = 30_000
+"""A worker that has said nothing for so long counts as gone."""
+
+_FORGOTTEN_MS = 3600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A chunk that is being commented: by whom, and at which window it is."""
+
+    worker: str
+    job_id: str
+    filename: str
+    window: int
+
+
+def report(session: Session, worker: Worker) -> None:
+    """Note that a worker lives; forget those that haven't been heard of for long."""
+    session.merge(worker)
+    session.execute(delete(Worker).where(Worker.seen_ms < now_ms() - _FORGOTTEN_MS))
+
+
+def leave(session: Session, name: str) -> None:
+    session.execute(delete(Worker).where(Worker.name == name))
+
+
+def list_alive(session: Session) -> Sequence[Worker]:
+    return session.scalars(
+        select(Worker).where(Worker.seen_ms >= now_ms() - SILENT_MS).order_by(Worker.name)
+    ).all()
+
+
+def list_holds(session: Session) -> list[Hold]:
+    """Return what is being commented just now, in order of jobs and windows."""
+    rows = session.execute(
+        select(Chunk.owner, Chunk.job_id, Job.filename, Chunk.cursor)
+        .join(Job, Job.id == Chunk.job_id)
+        .where(Chunk.owner.is_not(None), Chunk.lease_until_ms >= now_ms())
+        .order_by(Job.created_ms, Chunk.first)
+    )
+    return [
+        Hold(process_of(owner), job_id, filename, window)
+        for owner, job_id, filename, window in rows
+        if owner
+    ]

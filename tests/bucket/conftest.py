@@ -1,0 +1,89 @@
+"""A bucket on a real S3 server, reached over a line that can be cut."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.bucket import Bucket
+from models.folder import Folder
+from models.media import open_media
+from models.scratch import Scratch
+from models.storage import Storage
+from models.tables import new_id
+from settings import Settings
+from tests.bucket.server import Line, line_to, s3_server
+from tests.web.clips import write_large_clip
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CLIP_BYTES = 12 * 2**20  # two parts
+
+
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "s3.log") as port:
+        yield port
+
+
+@pytest.fixture
+def line(s3_port: int) -> Iterator[Line]:
+    with line_to(s3_port) as line:
+        yield line
+
+
+@pytest.fixture
+def settings(line: Line, tmp_path: Path) -> Settings:
+    """Return settings with a bucket of the test's own; its objects of ours lie below a prefix."""
+    name = f"test-{new_id()}"
+    settings = Settings(
+        data_dir=tmp_path / "here",
+        media_url=f"s3://{name}/ours/reelnotes",
+        s3_endpoint=f"http://127.0.0.1:{line.port}",
+        s3_access_key="a-key",
+        s3_secret_key="a-long-secret",
+    )
+    bucket_of(settings).client.create_bucket(Bucket=name)
+    return settings
+
+
+@pytest.fixture
+def bucket(settings: Settings) -> Bucket:
+    return bucket_of(settings)
+
+
+def bucket_of(settings: Settings) -> Bucket:
+    storage = open_media(settings).storage
+    assert isinstance(storage, Bucket)
+    return storage
+
+
+def keys_in(bucket: Bucket) -> list[str]:
+    """Return all keys of the bucket, those of others too."""
+    client: S3Client = bucket.client
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket.bucket)
+    return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def names_in(bucket: Bucket) -> list[str]:
+    return [key.removeprefix(bucket.prefix) for key in keys_in(bucket)]
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "folder":
+        return Folder(tmp_path / "media")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return bucket
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    return Scratch(tmp_path / "media" / "incoming")
+
+
+@pytest.fixture(scope="session")
+def large_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_large_clip(tmp_path_factory.mktemp("clips") / "large.mp4", CLIP_BYTES)

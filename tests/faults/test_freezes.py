@@ -1,0 +1,114 @@
+"""A worker that froze past its lease writes nothing when it wakes; a cancelled job stops at once."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+from models.tables import Chunk, Job, Segment, Table
+from tests.faults.feeder import PARAMETERS
+from tests.faults.figures import Figures
+from tests.faults.installation import Held, Installation, Taken
+from tests.journey.footage import write_moving_square
+from tests.packaging.processes import wait_for
+
+CANCELLED_WITHIN_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_moving_square(tmp_path_factory.mktemp("footage") / "square.mp4", seconds=6)
+
+
+def test_a_thawed_worker_writes_nothing(
+    installation: Installation, clip: Path, figures: Figures
+) -> None:
+    with installation.stack.client() as client:
+        job_id = client.submit(clip, PARAMETERS)["id"]
+    worker = _freeze_at_work(installation, job_id)
+    frozen_at = time.time()
+    held = installation.held(worker.pid)
+    installation.wait_until_settled()  # the other worker takes over and ends the job
+    taken = [one for one in installation.taken() if one.at > frozen_at]
+    before = _everything(installation)
+    worker.resume()
+    for chunk in held:
+        wait_for(partial(_given_up, installation, chunk.job_id), "the thawed threads")
+    assert _everything(installation) == before
+    assert installation.faults() == []
+    figures.tell(
+        f"a frozen worker, {installation.kind}",
+        lease_seconds=installation.lease_seconds,
+        chunks=len(held),
+        seconds_until_claimed_again=round(max(_again(taken, one) for one in held) - frozen_at, 1),
+        written_after_thawing=0,
+    )
+
+
+def test_a_cancelled_job_stops_at_once(
+    installation: Installation, clip: Path, figures: Figures
+) -> None:
+    with installation.stack.client() as client:
+        job_id = client.submit(clip, PARAMETERS)["id"]
+        held = wait_for(lambda: [h for h in installation.held() if h.job_id == job_id], "a claim")
+        asked = time.monotonic()
+        client.change(job_id, "cancel")
+        installation.cancelled.add(job_id)
+        stored = client.segments(job_id)["segments"]
+        wait_for(lambda: len(_given_up(installation, job_id)) >= len(held), "the workers")
+        seconds = time.monotonic() - asked
+        assert client.segments(job_id)["segments"] == stored
+    figures.tell(
+        f"a cancelled job, {installation.kind}",
+        chunks_under_way=len(held),
+        seconds_until_given_up=round(seconds, 2),
+    )
+    assert seconds <= CANCELLED_WITHIN_S
+    installation.wait_until_settled()
+    assert installation.faults() == []
+
+
+def _freeze_at_work(installation: Installation, job_id: str) -> psutil.Process:
+    """Stop a worker that has windows under way and holds no lock of the store; return it.
+
+    Who is stopped in the middle of a commit keeps SQLite's lock until it wakes.
+    """
+
+    def freeze() -> psutil.Process | None:
+        for worker in installation.processes("worker"):
+            worker.suspend()
+            if installation.is_writable() and [
+                h
+                for h in installation.held(worker.pid)
+                if h.job_id == job_id and h.cursor <= h.last
+            ]:
+                return worker
+            worker.resume()
+        return None
+
+    return wait_for(freeze, "a worker at work")
+
+
+def _given_up(installation: Installation, job_id: str) -> list[str]:
+    return [line for line in installation.stack.log if f"taken away job_id={job_id}" in line]
+
+
+def _again(taken: Sequence[Taken], held: Held) -> float:
+    return min(one.at for one in taken if (one.job_id, one.last) == (held.job_id, held.last))
+
+
+def _everything(installation: Installation) -> dict[str, Any]:
+    """Return all rows, and name and time of change of all files."""
+    tables: tuple[type[Table], ...] = (Job, Chunk, Segment)
+    with installation.store.read() as session:
+        rows = {
+            table.__tablename__: sorted(map(str, session.execute(select(*table.__table__.columns))))
+            for table in tables
+        }
+    files = [path for path in installation.media.root.rglob("*") if path.is_file()]
+    return rows | {"files": sorted((str(path), path.stat().st_mtime_ns) for path in files)}

@@ -1,0 +1,5 @@
+"""Clips."""
+
+from tests.web.conftest import clip
+
+__all__ = ["clip"]

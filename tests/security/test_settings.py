@@ -1,0 +1,39 @@
+"""What a server that others can reach may not be started with."""
+
+import pytest
+
+from settings import BadSetting, Settings
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"WEB_HOST": "0.0.0.0"}, "set PASSWORD"),
+        ({"WEB_HOST": "::"}, "set PASSWORD"),
+        ({"WEB_HOST": "192.168.1.5", "PASSWORD": "seven77"}, "too short"),
+        ({"PROXIES": "1"}, "set PASSWORD"),
+        ({"PROXIES": "-1", "PASSWORD": "x"}, "PROXIES must be"),
+        ({"ACCESS_LOG": "2"}, "ACCESS_LOG 0 or 1"),
+        ({"UPLOADS_AT_ONCE": "0"}, "at least 1"),
+        ({"REQUESTS_PER_MINUTE": "0"}, "at least 1"),
+    ],
+)
+def test_is_refused(environ: dict[str, str], told: str) -> None:
+    with pytest.raises(BadSetting, match=told):
+        Settings.from_env(environ)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_loopback_needs_no_password(host: str) -> None:
+    assert Settings.from_env({"WEB_HOST": host}).password == ""
+
+
+def test_no_refusal_shows_the_password() -> None:
+    with pytest.raises(BadSetting) as caught:
+        Settings.from_env({"WEB_HOST": "0.0.0.0", "PASSWORD": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+    address = "scheme://:hunter2@host/x"
+    settings = Settings(
+        password="hunter2", token="hunter2", database_url=address, redis_url=address
+    )
+    assert "hunter2" not in repr(settings)

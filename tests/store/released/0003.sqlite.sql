@@ -1,0 +1,129 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0003');
+CREATE TABLE chunks (
+	id INTEGER NOT NULL, 
+	job_id VARCHAR(16) NOT NULL, 
+	first INTEGER NOT NULL, 
+	stop INTEGER NOT NULL, 
+	cursor INTEGER NOT NULL, 
+	owner VARCHAR(64), 
+	lease_until_ms BIGINT, 
+	attempts INTEGER NOT NULL, 
+	failure_kind VARCHAR(16), 
+	failure_text TEXT, partial_text TEXT, 
+	CONSTRAINT pk_chunks PRIMARY KEY (id), 
+	CONSTRAINT fk_chunks_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_chunks_job_id_first UNIQUE (job_id, first)
+);
+INSERT INTO "chunks" VALUES(1,'i4ypqfox2gfpgzr3',0,3,3,NULL,NULL,0,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(2,'hae2qbkudg3fhnkn',0,4,1,NULL,NULL,1,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(3,'hae2qbkudg3fhnkn',4,8,5,NULL,NULL,1,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(4,'hae2qbkudg3fhnkn',8,12,8,NULL,NULL,0,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(5,'hae2qbkudg3fhnkn',12,16,12,NULL,NULL,0,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(6,'hae2qbkudg3fhnkn',16,20,16,NULL,NULL,0,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(7,'72woa7ukmjh4plgv',0,4,2,'vm-16656-a366gfysalzh65en',1795545695797,1,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(8,'72woa7ukmjh4plgv',4,8,8,NULL,NULL,0,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(9,'72woa7ukmjh4plgv',8,12,8,'vm-16656-4vd3zxkst3yvfopu',1795545695799,1,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(10,'72woa7ukmjh4plgv',12,16,12,NULL,NULL,0,NULL,NULL,NULL);
+INSERT INTO "chunks" VALUES(11,'72woa7ukmjh4plgv',16,20,16,NULL,NULL,0,NULL,NULL,NULL);
+CREATE TABLE jobs (
+	id VARCHAR(16) NOT NULL, 
+	video_id VARCHAR(16) NOT NULL, 
+	filename TEXT NOT NULL, 
+	commentator VARCHAR(32) NOT NULL, 
+	parameters JSON NOT NULL, 
+	window_count INTEGER NOT NULL, 
+	state VARCHAR(16) NOT NULL, 
+	priority INTEGER NOT NULL, 
+	created_ms BIGINT NOT NULL, 
+	started_ms BIGINT, 
+	finished_ms BIGINT, 
+	running_since_ms BIGINT, 
+	ran_ms BIGINT NOT NULL, 
+	failure_kind VARCHAR(16), 
+	failure_text TEXT, 
+	failure_window INTEGER, 
+	hint_epoch INTEGER NOT NULL, 
+	hinted_ms BIGINT NOT NULL, networks JSON DEFAULT '[]' NOT NULL, 
+	CONSTRAINT pk_jobs PRIMARY KEY (id), 
+	CONSTRAINT fk_jobs_video_id_videos FOREIGN KEY(video_id) REFERENCES videos (id)
+);
+INSERT INTO "jobs" VALUES('i4ypqfox2gfpgzr3','3bqzkpfknz3d22ld','done.mp4','builtin','{"commentator": "builtin", "capture_fps": "2", "frames_per_inference": 4, "frame_stride": 2, "window_hop": 8, "change_threshold": 0.0, "max_new_tokens": 96}',3,'done',0,1795545661722,1795545661926,1795545663492,NULL,1566,NULL,NULL,NULL,1,1795545661926,'[]');
+INSERT INTO "jobs" VALUES('hae2qbkudg3fhnkn','3bqzkpfknz3d22ld','cancelled.mp4','builtin','{"commentator": "builtin", "capture_fps": "2", "frames_per_inference": 1, "frame_stride": 1, "window_hop": 1, "change_threshold": 0.0, "max_new_tokens": 96}',20,'cancelled',0,1795545663543,1795545663553,1795545664250,NULL,697,NULL,NULL,NULL,1,1795545663567,'[]');
+INSERT INTO "jobs" VALUES('72woa7ukmjh4plgv','3bqzkpfknz3d22ld','open.mp4','builtin','{"commentator": "builtin", "capture_fps": "2", "frames_per_inference": 1, "frame_stride": 1, "window_hop": 1, "change_threshold": 0.0, "max_new_tokens": 96}',20,'running',0,1795545664272,1795545664510,NULL,1795545664510,0,NULL,NULL,NULL,1,1795545665799,'[]');
+CREATE TABLE segments (
+	job_id VARCHAR(16) NOT NULL, 
+	"index" INTEGER NOT NULL, 
+	start_ms BIGINT NOT NULL, 
+	end_ms BIGINT NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	text TEXT NOT NULL, 
+	reason TEXT, 
+	facts JSON, 
+	memory JSON, 
+	frame_pts JSON NOT NULL, 
+	waiting_ms FLOAT NOT NULL, 
+	decode_ms FLOAT NOT NULL, 
+	vision_ms FLOAT NOT NULL, 
+	prefill_ms FLOAT NOT NULL, 
+	generate_ms FLOAT NOT NULL, 
+	total_ms FLOAT NOT NULL, 
+	tokens_in INTEGER, 
+	tokens_out INTEGER, 
+	created_ms BIGINT NOT NULL, 
+	CONSTRAINT pk_segments PRIMARY KEY (job_id, "index"), 
+	CONSTRAINT fk_segments_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
+);
+INSERT INTO "segments" VALUES('i4ypqfox2gfpgzr3',0,0,4000,'said','No object recognised; a large part of the picture changes; then a new view: a car at the left; most of the picture changes.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": [["left", "middle", "right"]]}, {"light": "normal", "objects": [{"name": "car", "counts": [1, 1], "score": 0.608}], "moving": [["left", "middle", "right"]]}], "text": []}','{"light": "normal", "objects": [{"name": "car", "box": [0.0016, 0.5135, 0.3831, 0.9853]}], "counts": {"car": 1}, "moving": ["left", "middle", "right"], "moving_share": 0.6936, "lines": [], "picture": "OjcxUUxGNjcySUdDPj46TkxIODo2LDEvPkA8R0Q8XFZMhH1xsKuitbCos7GoraujRkE4raacg31zlY2Ck42CeG9iamhigYF9fn13QT43MzMtMzQxKzMxKzMyOEA/ZGhlamJXrqebqaacjIiAwsG+Tk9KSExMT1JTjIqAV1ZQY2ReRklFSEpEKiwpKCspSUxIP0NBU1ZUxcS9TFFPbG9siImDYGJjW1pYWllTRURBNDMwLS0rLS4rKispKywqLC0rMTU0Nzw6jYl8gH52YmVjXl5aW1tYWlVQVlFOWlVSWVJPW1RSXVxZMzUyLSwmKi0nZ2lmd3t4ycjFkIyFOzw3KionLC4rUkxHUUA+UD06UD88TkA9TkZCJCcmJSciNTcvZGFZY2VhWFVPLi4pLS8pKConIyUjLzAtNjUzNjUzMjEvMjIvLi4rKi0pTkxDU1RLa2VWRkM9UEpAdWxbbGVWWFhSPkA8WllVcW9shIF+k4+Mn5uYr6qlyMW/9PX3+Pr9Gx0ZHR4ZJCUgMzIrXVxVtbe0v8G+wsXEwsTDwcTCv8K+vsC8vL66ury4ubu4ubq3"}','[0, 12800, 25600, 38400]',3.91230087999929310171e+02,4.13384930000120220938e+01,5.06730556000093201873e+02,0.0,1.72675999920102185569e-01,932.749006999984,NULL,NULL,1795545662877);
+INSERT INTO "segments" VALUES('i4ypqfox2gfpgzr3',1,4000,8000,'said','A new view: no object recognised; then a new view: part of a person in the middle; then a new view: at least 3 cars; a large part of the picture changes.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": []}, {"light": "normal", "objects": [{"name": "person", "counts": [1], "score": 0.811}], "moving": []}, {"light": "normal", "objects": [{"name": "car", "counts": [3, 3], "score": 0.619}], "moving": [["left", "middle", "right"]]}], "text": []}','{"light": "normal", "objects": [{"name": "car", "box": [0.8177, 0.3657, 0.9407, 0.5899]}, {"name": "car", "box": [0.5841, 0.431, 0.6941, 0.5968]}], "counts": {"car": 3}, "moving": ["left", "middle", "right"], "moving_share": 0.2144, "lines": [{"text": "", "box": [0.4625, 0.4118, 0.5703, 0.4779], "print": "qJiNrsXJvK3DxsKoioWeqJihoYd0f4J3YlplZ2dqbW5sc1hKQjw+O2mYkrTFxsGlx8nMonWAoq6TsLisiKCyrHuInKihsbyym7m2wptDR0I5TIm9tKeejauZo4eMop6LeZiPiYKjpYltgoGZlqmtl3t7epSAREA+LjE0VI6lnYV9eHl9ho6WkYqYj4ODioiEhoyIiIqMioWDgYGBfH59fA=="}], "picture": "YVpYWFFOZF1baF9dfHFriYSCiISCh4SEsK6uw8HAvL2+u7y+p6anend1a2BaZWBaTk1QSERBWFNQTkxLcmtol5KQYF1bhYB+h3BokXpvta+qpZqVd29rZllWb2pkREE+R0NDTUZEWU9LZWBdVlFOcGplZF5bhH57fnVwgHRtgXhxgXdxcmpiZltYY11YTUlFX2BhVUxKWE9NSEtMRkZGQkNCLC4tZmViZ2djZV9cfHl3XltWXllTY2NibGpnXFhSP0A8g2tii4R5ioV9WFVUU1JPJCgnW1VLlZGJb2ZhYFlZNjk2a2pmUVNPRkdDOz46gH13W1tVpqKcrqqla2pmUVFOJysoeXBmhIF7k4+KeHZwSUxHpKCYZmVfb21oVVVNp6OcmJWNY2NcnpyVgoF7hYJ9MDUwh4J7tbCqbmxlsq2lVllSsaujjImDkpGKb3FrqKScrKigpqKaQUM7nZmShoJ9MzUtjIR8mJSNs62ljIiBV1lSmpiSsKyloJ2VWFxUqaaframihoR8jIiAYV5Wj4uFNTkxenVtsKykr6qjkIyGSktEkI6GjYt/iYd5VFNE"}','[51200, 64000, 76800, 89600]',2.00312200013286201283e+00,4.41312570001173298805e+01,3.67611795999891910469e+02,0.0,1.52356000171494088135e-01,3.70790883000154281035e+02,NULL,NULL,1795545663251);
+INSERT INTO "segments" VALUES('i4ypqfox2gfpgzr3',2,8000,10000,'said','A new view: no object recognised; a large part of the picture changes.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": [["left", "middle", "right"]]}], "text": []}','{"light": "normal", "objects": [], "counts": {}, "moving": ["left", "middle", "right"], "moving_share": 0.322, "lines": [], "picture": "vLSocG5oTU5QYWNioKCb3t3U09LIeHRtWlxYVllWRUdFPD88PD88MTQxOz44YmNZpJ6Tc3BqS01OWl1clJKNzszByMa8f3xzYmJdSUpGX19aZWRdYWFbZmhhW11XT1JLo6CWenZvS0xNWVtajIuGxsO6s7GpqqqlamtpQUJAVldTV1lVRkhDREZCRUhDVlpTi4qAi4mDUVNSWFpapKSegYqFj5CKjIuFTk1KT1BOX2FeVVhVWFpYYmRgaGplfoJ6dXZuk5GIaWhiZGNehYV/SU1GhYiBY2NeU1NOJigoKiwsISMiMTMyHB0cR0pFd3pxioh+kI2Ci4h/gX51gX10TU9Je3xzSEhERkhGV1hVIyQkJCUkIiUjKSonS0xHdnlwoJ6Vp6OYq6idraicqaSZWVxViYh+lpSLd3VuXl1YSEhESklFPj87Pz05WlpTd3hum5mNoZ6To6GWp6KWqaSZVVtUjIuBq6idr62jr66iq6eaqaWZpqOZoJ2TmZiOkZGFj46CkpGEn6CVpKKVqKWZVFpVkJCHqqOVq6idsa+ksq2hsqyftbCjtK6gsKmYqqeX"}','[102400, 115200]',7.33057999923403258435e-01,1.67729190000045491615e+01,2.32676172000083170132e+02,0.0,1.40067999836901435628e-01,2.34655389999943508883e+02,NULL,NULL,1795545663487);
+INSERT INTO "segments" VALUES('hae2qbkudg3fhnkn',0,0,500,'said','No object recognised.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": []}], "text": []}','{"light": "normal", "objects": [], "counts": {}, "moving": [], "moving_share": 0.0, "lines": [{"text": "", "box": [0.0688, 0.6544, 0.1234, 0.8199], "print": "YWFhYmJiYmJiYWFhYVxfYWJjZGRkZGRiY2RlZGRjYWFhYWFhYWFgX2FhYWFhYmJiYFxcZGRudXd4d3RycmlhbHR2cnFxc3Z5cmxmY2NhYWFeXl5eXmBbV15nb3JycnFvbF1fbGxpam9ydnh3d3RtaGRiYWBgYGBgXl9cVVVUWV5hYmJiYmJhX15hYmFhYWJlaGdiY2NjX19eXl5eXl9fXw=="}], "picture": "cGRdcmdfcGVebmNcaF1YfHNxxcLDqaGji3t51dHW5+Xpg3VscmdgaF1Wa2FabGNcb2RdcGVecGVebWJcZVxWhH17xcPEoZiYgG9s1dHW6ejtiXtyfG9mcGVecGZfb2ZebmNcb2RdbmRca2BaZFpVjYaFxcPEmpGTa11c08/S4t/kkYR8fnJodGhhcGZfbmVfbmNcbWJbbGFbaV9ZY1lTlY+OxMLDxsPFx8LE19TY1NDRmY2GgXNpdWpib2VdbmVeamBZa2BZa2FaaF5YYVdRnZeXw8HCycbI0M3R29nd8vL1oJWOgXNodWlibWRcbGNdbGFaa2BZaV5XZVtUX1RPo5+gwsDByMbI0M3R19TY5uXpppyXgHFmdGlhbGJbamFbaF1Xd2JRZ11WZFpTW1JMrKipwL6/xsTFzsvO09DU2tfcqqGdf3BmdGhha2BaZ15YZlxVaFtUZVpVYFZQWlFLsa2vvrq8xMLDw8DAzcrMzsjJrqWifnBmc2hfaV9YZVxWYlhTY1pUYVdRXFNNXFNQs6+xu7i5wLy+u7SzrqqokYV9sKilkIF2dGhfbGFaYllT"}','[0]',1.06969930000104795908e+01,2.66446899991024110931e+00,3.47679841999934069463e+02,0.0,4.17295300007936,3.63660836999997627572e+02,NULL,NULL,1795545663927);
+INSERT INTO "segments" VALUES('hae2qbkudg3fhnkn',4,2000,2500,'said','A car at the left.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [{"name": "car", "counts": [1], "score": 0.608}], "moving": []}], "text": []}','{"light": "normal", "objects": [{"name": "car", "box": [0.0016, 0.5135, 0.3831, 0.9853]}], "counts": {"car": 1}, "moving": [], "moving_share": 0.0, "lines": [], "picture": "Gx8gHSEeS0c/RUI8QEA7QkE9Pz47SklELjAuLTExamlgPTs1WlRKk46FpKCYpaCZGyAgLC4qYVlMlZGJd3JqbWZbdnFpn5uRUk5HYGBdWFVNODYxKCklTlFPUVRTSk1ORUM+RkI6fXJisaiZy8nBioV4tLSvkJCJQENEW19cWllUOzo1JigkLjIzMjg5Mjg5cnBoiYqHSk5MTVBQyMnEbXNtQ0hIqKmhYWNicnV0eXp2MC8qIyUiKS0uKi4wOT8/REZEqqifRUdEOz8/b25lk5GIbHBwtbSvZGJZNDY2Pjs2MC8qICMfJissJywuJSosop+ZnJqUfn98eXx6sLCswLuwcHFsiYJza2JTODYyTEY/MjMvHyIgOz8/ODs7MjU2VlhYXmBfaWxqbG5rd3ZwfnBeVVNMdW9jcmtdNzgypaCWMjIsHyEdamxob3FudXh0Mzg5Q0lIQ0hJUVVXZGRidWhXMC4pWlNGZl1PgHVmf3xwWFVJJCYhOjw5cHNvSU1LLjI0OkA/OkBAQUZITlJSYl9aNTMuYFdLfXBeV1BFRkE3XlVHT09HQkE8amtlKi0s"}','[25600]',3.95693015999995623133e+02,4.57452460000240535009e+01,2.51102436000110174063e+02,0.0,1.47728999991159071214e-01,6.48004535999916697619e+02,NULL,NULL,1795545664225);
+INSERT INTO "segments" VALUES('72woa7ukmjh4plgv',4,2000,2500,'said','A car at the left.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [{"name": "car", "counts": [1], "score": 0.608}], "moving": []}], "text": []}','{"light": "normal", "objects": [{"name": "car", "box": [0.0016, 0.5135, 0.3831, 0.9853]}], "counts": {"car": 1}, "moving": [], "moving_share": 0.0, "lines": [], "picture": "Gx8gHSEeS0c/RUI8QEA7QkE9Pz47SklELjAuLTExamlgPTs1WlRKk46FpKCYpaCZGyAgLC4qYVlMlZGJd3JqbWZbdnFpn5uRUk5HYGBdWFVNODYxKCklTlFPUVRTSk1ORUM+RkI6fXJisaiZy8nBioV4tLSvkJCJQENEW19cWllUOzo1JigkLjIzMjg5Mjg5cnBoiYqHSk5MTVBQyMnEbXNtQ0hIqKmhYWNicnV0eXp2MC8qIyUiKS0uKi4wOT8/REZEqqifRUdEOz8/b25lk5GIbHBwtbSvZGJZNDY2Pjs2MC8qICMfJissJywuJSosop+ZnJqUfn98eXx6sLCswLuwcHFsiYJza2JTODYyTEY/MjMvHyIgOz8/ODs7MjU2VlhYXmBfaWxqbG5rd3ZwfnBeVVNMdW9jcmtdNzgypaCWMjIsHyEdamxob3FudXh0Mzg5Q0lIQ0hJUVVXZGRidWhXMC4pWlNGZl1PgHVmf3xwWFVJJCYhOjw5cHNvSU1LLjI0OkA/OkBAQUZITlJSYl9aNTMuYFdLfXBeV1BFRkE3XlVHT09HQkE8amtlKi0s"}','[25600]',2.51990628999919863417e+02,1.65278360000229440629e+01,2.30635805000019900035e+02,0.0,1.27808999877743190154e-01,4.94936850999920352478e+02,NULL,NULL,1795545665017);
+INSERT INTO "segments" VALUES('72woa7ukmjh4plgv',5,2500,3000,'said','The picture has changed all across the picture.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [{"name": "car", "counts": [1], "score": 0.44}], "moving": []}], "text": []}','{"light": "normal", "objects": [{"name": "car", "box": [0.0016, 0.5135, 0.3831, 0.9853]}], "counts": {"car": 1}, "moving": [], "moving_share": 0.0, "lines": [], "picture": "GRweHiIhR0M8TUpDOzs3RUM/Pj06TUtHLjEvKy8vVFRMQ0A6V1FHmZOIq6efqaegGh8eKSsoVk9EtK6klY+HhHtumpWMlI2CYl9adXVwaGJXPDkzJygkPUA/RklKQkVGQDw4SUQ9dm5hsaqesq+neHZuubu3X2BcQkVHRUlKa2piOjkzKComKzAwMjg5NTs8XlVTVE9NUUpLX1xbra2pREhHVVlYl5iQcHJxe318m5ePOzozJSckKCwsKS0vNDo6PjQyPzUzQzg3QTo5NDUzj42Gf4F/zMnCSklFOjk2b2NSOTgyIyUiJiosKCwuJystKykmNzQwSUQ/S0hBZWFanZiOlI+GmZGFfndwaWZhZF9VLy8qICMgR0lJREdHOTs8V1ROhIJ7paWgrrCstbe2ubq5vL69w8XEyszL0dPSz9DOn56aS0xHY2VgZWdjMzU0ZGdlZGZlY2VkY2VlZGZkZWdnZmhmaWppbG1sbnBvc3Rzent4ent3c3RvMjQtHiEdLDAwLjEzMDQ1MjY4Mzc4MzY5Njk7PUFDQkVHR0pMSk1PTVJTWF1eWVxbaWleGx4Z"}','[32256]',4.11039899995557789225e+00,2.15524220000133936991e+01,2.34478917000160436145e+02,0.0,1.01310999980341875925e-01,2.40233285999920553877e+02,NULL,NULL,1795545665259);
+INSERT INTO "segments" VALUES('72woa7ukmjh4plgv',0,0,500,'said','No object recognised.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": []}], "text": []}','{"light": "normal", "objects": [], "counts": {}, "moving": [], "moving_share": 0.0, "lines": [{"text": "", "box": [0.0688, 0.6544, 0.1234, 0.8199], "print": "YWFhYmJiYmJiYWFhYVxfYWJjZGRkZGRiY2RlZGRjYWFhYWFhYWFgX2FhYWFhYmJiYFxcZGRudXd4d3RycmlhbHR2cnFxc3Z5cmxmY2NhYWFeXl5eXmBbV15nb3JycnFvbF1fbGxpam9ydnh3d3RtaGRiYWBgYGBgXl9cVVVUWV5hYmJiYmJhX15hYmFhYWJlaGdiY2NjX19eXl5eXl9fXw=="}], "picture": "cGRdcmdfcGVebmNcaF1YfHNxxcLDqaGji3t51dHW5+Xpg3VscmdgaF1Wa2FabGNcb2RdcGVecGVebWJcZVxWhH17xcPEoZiYgG9s1dHW6ejtiXtyfG9mcGVecGZfb2ZebmNcb2RdbmRca2BaZFpVjYaFxcPEmpGTa11c08/S4t/kkYR8fnJodGhhcGZfbmVfbmNcbWJbbGFbaV9ZY1lTlY+OxMLDxsPFx8LE19TY1NDRmY2GgXNpdWpib2VdbmVeamBZa2BZa2FaaF5YYVdRnZeXw8HCycbI0M3R29nd8vL1oJWOgXNodWlibWRcbGNdbGFaa2BZaV5XZVtUX1RPo5+gwsDByMbI0M3R19TY5uXpppyXgHFmdGlhbGJbamFbaF1Xd2JRZ11WZFpTW1JMrKipwL6/xsTFzsvO09DU2tfcqqGdf3BmdGhha2BaZ15YZlxVaFtUZVpVYFZQWlFLsa2vvrq8xMLDw8DAzcrMzsjJrqWifnBmc2hfaV9YZVxWYlhTY1pUYVdRXFNNXFNQs6+xu7i5wLy+u7SzrqqokYV9sKilkIF2dGhfbGFaYllT"}','[0]',3.46013211000126830185e+02,2.34535629999754746677e+01,5.61108028000035119475e+02,0.0,7.1124999976746039465e-02,9.08175704000086625455e+02,NULL,NULL,1795545665421);
+INSERT INTO "segments" VALUES('72woa7ukmjh4plgv',6,3000,3500,'said','The picture has changed all across the picture.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [{"name": "car", "counts": [1], "score": 0.313}], "moving": []}], "text": []}','{"light": "normal", "objects": [{"name": "car", "box": [0.0016, 0.5135, 0.3831, 0.9853]}], "counts": {"car": 1}, "moving": [], "moving_share": 0.0, "lines": [], "picture": "OjcxUUxGNjcySUdDPj46TkxIODo2LDEvPkA8R0Q8XFZMhH1xsKuitbCos7GoraujRkE4raacg31zlY2Ck42CeG9iamhigYF9fn13QT43MzMtMzQxKzMxKzMyOEA/ZGhlamJXrqebqaacjIiAwsG+Tk9KSExMT1JTjIqAV1ZQY2ReRklFSEpEKiwpKCspSUxIP0NBU1ZUxcS9TFFPbG9siImDYGJjW1pYWllTRURBNDMwLS0rLS4rKispKywqLC0rMTU0Nzw6jYl8gH52YmVjXl5aW1tYWlVQVlFOWlVSWVJPW1RSXVxZMzUyLSwmKi0nZ2lmd3t4ycjFkIyFOzw3KionLC4rUkxHUUA+UD06UD88TkA9TkZCJCcmJSciNTcvZGFZY2VhWFVPLi4pLS8pKConIyUjLzAtNjUzNjUzMjEvMjIvLi4rKi0pTkxDU1RLa2VWRkM9UEpAdWxbbGVWWFhSPkA8WllVcW9shIF+k4+Mn5uYr6qlyMW/9PX3+Pr9Gx0ZHR4ZJCUgMzIrXVxVtbe0v8G+wsXEwsTDwcTCv8K+vsC8vL66ury4ubu4ubq3"}','[38400]',4.25872000005256268195e+00,2.90379200000643322709e+01,2.17629823999914151499e+02,0.0,1.10444000029019662179e-01,2.23005592000163233024e+02,NULL,NULL,1795545665483);
+INSERT INTO "segments" VALUES('72woa7ukmjh4plgv',7,3500,4000,'said','A new view: no object recognised.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": []}], "text": []}','{"light": "normal", "objects": [], "counts": {}, "moving": [], "moving_share": 0.0, "lines": [], "picture": "TEIzVUxBaICMVltiUFBOTlFUKSsqSk1RUUdCWmJpV15mTFFXUFZeTVRbS1FZSE9VNzUxNTQyWmFlXlpcUE9RQ0Q9W1xUgYKDZlRKYWhvXmRrUlddWWBnVVxjU1phUFheOkNOSVBbREpST0hSX0pTVVlehm9nnod2fWRScnl5YmdsV1xgXWNoWmBmWF5kVVthOkNLQEhOLzI0NC4wSTU6Q0ZIcUpD1oFPc15QcnZ4ZWlrX2JkYmZoWl9hXGFjVVlcNz5DQkxRQ01NMzs4RVJRXGRhSUU+jHt1SUI8WltYXFtYWFlWVldVVVZVTU9OTU9NOD9DRlBUTlxZS1ZOZXpxXmNZTEtAfnlyT0E4XVlRXVdQWFZPVVJMRUM+KSglREM+Q0pOQUpNVmlrXGpkaX95ZGxkVlZEeXBmb1ZJkIR6k4N3fXl0c3JuYmBdZFpSbGNaSE9SOT8/MTg2O0I6TVZPVFZMWFlFcWZakGlOpI9/sJiFg355fYB/i4eBo5KDlYl+TVNUNzw9LC8wLTEwIyUmJykqOjk2W1NQoHVVrJeIqZSEhIF+en17iIJ7q5N/l4V0"}','[45056]',2.09356699997442774474e+00,1.54463410001426382223e+01,2.79032801999846924445e+02,0.0,9.17659999686293303966e-02,2.86380044999987148912e+02,NULL,NULL,1795545665771);
+INSERT INTO "segments" VALUES('72woa7ukmjh4plgv',1,500,1000,'said','The picture has changed in the middle and at the right.',NULL,'{"label": "object tags, not a vision-language model", "views": [{"light": "normal", "objects": [], "moving": []}], "text": []}','{"light": "normal", "objects": [], "counts": {}, "moving": [], "moving_share": 0.0, "lines": [{"text": "", "box": [0.3656, 0.0, 0.6656, 0.9963], "print": "uru9v8HCw8TGx8fGxsW6paKhoKChoqKkp6/E09PT1NXW19jY2dnc4Lu9v8HDxMXGx8fIycnKysrLzM3P0dLS0dLT1NbX19fX2dvd3+Dh4eO7vb/AwcLCw8XFxsfIx8fHyMnKzM3Ozs/Q0dDT1dPU19nb3N3e3t/gubq7u7y8vL29vsDBuqKipKWlpKSnqKioqaqtvMfMzc7Q0dPU1NXW2A=="}], "picture": "eWtie2xkd2tjcmZga2BafXVyw7/Bpp+hdmlq08/T39zheW1mXVRPLCYmKiUmVUtHcmdfc2hhc2hhb2RdZ11XhX57xMHDzMnN0c7T19TY4t/lfnNtaF5YUkpGUktHZ15XcGVecGVecGVebGJbZFtVjIWExcHDzcrO09HW2NXa4+LnjYF5d2pjamBYaV9YbGNcb2RdbWJbbWJcamBZY1lSk42MxcLDy8jM0s/U2dfc5uXqmY2Gf3Joc2dfbWJbbWRda2FabGFaa2FaaF5XYVdRm5aVxMLEy8jM0c7R2Nbb4+LnoZaQgXJodGlhbWNbbGNcbGFba2BaaV9XZVtUXlROoJydxMHDycbK0c7S19Xa4uHmqJ6agHFndGlhbGJbamFbaF5Xd2JRZ11WZFlTW1FMqKOlwb7AxsTFzsvO1tPX393irqShfnBmc2hgamBZZ15YZVxVaFtUZFtVYFdRWU9Krqqsvru9xcLDycbI0s7S29jdsqmnfW9lc2dfaF5XZFtVYlhTY1pUYVdSXVROWVBNsa6vvbm7l46PhHd2wry+1NHVta2skIF2c2dfa2BZYVhS"}','[6656]',4.39472999914869433268e-01,3.35523389999252685811e+01,3.72918229999868344748e+02,0.0,9.63019999744574306532e-02,3.74380019000000174855e+02,NULL,NULL,1795545665796);
+CREATE TABLE tokens (
+	digest VARCHAR(64) NOT NULL, 
+	name VARCHAR(64), 
+	created_ms BIGINT NOT NULL, 
+	used_ms BIGINT, 
+	until_ms BIGINT, 
+	CONSTRAINT pk_tokens PRIMARY KEY (digest), 
+	CONSTRAINT uq_tokens_name UNIQUE (name)
+);
+INSERT INTO "tokens" VALUES('8e0b54e60685f329fbf94741afc6ea83604e06b08e81902c7d5b09abd7f5c061','nightly',1795545660886,NULL,NULL);
+CREATE TABLE videos (
+	id VARCHAR(16) NOT NULL, 
+	sha256 VARCHAR(64) NOT NULL, 
+	size_bytes BIGINT NOT NULL, 
+	created_ms BIGINT NOT NULL, 
+	container VARCHAR(64) NOT NULL, 
+	codec VARCHAR(64) NOT NULL, 
+	stream_index INTEGER NOT NULL, 
+	width INTEGER NOT NULL, 
+	height INTEGER NOT NULL, 
+	time_base VARCHAR(32) NOT NULL, 
+	origin_pts BIGINT NOT NULL, 
+	last_pts BIGINT NOT NULL, 
+	end_pts BIGINT NOT NULL, 
+	frame_count BIGINT NOT NULL, 
+	has_audio BOOLEAN NOT NULL, 
+	mime_type VARCHAR(32) NOT NULL, 
+	warnings JSON NOT NULL, 
+	CONSTRAINT pk_videos PRIMARY KEY (id), 
+	CONSTRAINT uq_videos_sha256 UNIQUE (sha256)
+);
+INSERT INTO "videos" VALUES('3bqzkpfknz3d22ld','91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5',509868,1795545661720,'mov,mp4,m4a,3gp,3g2,mj2','h264',0,640,272,'1/12800',0,127488,128000,250,0,'video/mp4','[]');
+CREATE INDEX ix_jobs_created_ms ON jobs (created_ms);
+CREATE INDEX ix_jobs_state_priority ON jobs (state, priority);
+CREATE INDEX ix_jobs_video_id ON jobs (video_id);
+CREATE INDEX ix_chunks_lease_until_ms ON chunks (lease_until_ms);
+CREATE INDEX ix_segments_job_id_created_ms ON segments (job_id, created_ms);
+COMMIT;

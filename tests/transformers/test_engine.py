@@ -1,0 +1,162 @@
+"""Prompts, drafts, limits and want of memory, on one tiny network."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the commentator transformers needs PyTorch")
+pytest.importorskip("transformers", reason="the commentator transformers needs that package")
+import torch
+
+from models.errors import OutOfMemory, PromptRefused
+from tests.transformers.asking import answer, asked, prompt, watching, window
+from tests.transformers.conftest import open_answerer
+from tests.transformers.tiny import NO_SYSTEM, TEMPLATE, write_network
+from worker.commentator import CommentatorLost, Draft, Unwanted
+from worker.transformers.commentator import TransformersAnswerer
+
+
+def test_tokens_and_times_are_counted(answerer: TransformersAnswerer) -> None:
+    told = answer(answerer, tokens=16)
+    assert told.tokens_out == 16
+    assert told.stopped_by == "length"
+    assert told.tokens_in
+    assert told.tokens_in > 2 * 5 * 4  # the pieces of two pictures
+    assert min(told.timings.prefill_ms, told.timings.generate_ms) > 0
+    assert told.timings.vision_ms == 0  # which can't be told apart
+
+
+def test_an_answer_ends_where_the_network_ends_it(tmp_path: Path) -> None:
+    opened = open_answerer(write_network(tmp_path / "tiny", "gemma3", ends=True))
+    told = opened.answer(
+        window(1), prompt(1000, wish={"temperature": "2", "top_p": "1"}), None, Draft()
+    )
+    opened.close()
+    assert told.stopped_by == "end"
+    assert "<" not in told.text
+
+
+def test_the_network_s_own_template_lays_the_prompt_out(answerer: TransformersAnswerer) -> None:
+    read = answerer._engine.prompts.ask("Be brief.", "What now?", asked(2), 8)
+    assert read.text == (
+        "<|begin|><|system|>Be brief.<|end|><|user|><image><image>What now?<|end|><|assistant|>"
+    )
+
+
+def test_a_template_without_a_system_turn_gets_its_words_before_the_pictures(
+    tmp_path: Path,
+) -> None:
+    opened = open_answerer(write_network(tmp_path / "tiny", "idefics3", NO_SYSTEM))
+    read = opened._engine.prompts.ask("Be brief.", "What now?", asked(1), 8)
+    opened.close()
+    assert read.text == "<|begin|><|user|>Be brief.\n\n<image>What now?<|end|><|assistant|>"
+
+
+def test_thoughts_that_the_template_begins_are_not_told(tmp_path: Path) -> None:
+    thinking = TEMPLATE.replace("<|assistant|>'", "<|assistant|><think>'")
+    opened = open_answerer(write_network(tmp_path / "tiny", "idefics3", thinking))
+    prompts = opened._engine.prompts
+    read = prompts.ask("x", "x", asked(1), 8)
+    spelt = prompts._processor.tokenizer.encode("secret</think>open", add_special_tokens=False)
+    assert prompts.spell(read, spelt[:3]) == ""
+    assert prompts.spell(read, spelt) == "open"
+    opened.close()
+
+
+def test_what_is_written_is_shown_meanwhile(answerer: TransformersAnswerer) -> None:
+    draft, seen = Draft(), set()
+    with ThreadPoolExecutor(1) as thread:
+        telling = thread.submit(answerer.answer, window(1), prompt(400), None, draft)
+        while not telling.done():
+            seen.add(draft.text)
+            time.sleep(0.01)
+    text = telling.result().text
+    assert len(seen) > 2
+    assert all(text.startswith(part) for part in seen)
+
+
+def test_what_nobody_wants_ends_soon_and_leaves_the_others_alone(
+    answerer: TransformersAnswerer,
+) -> None:
+    alone = answer(answerer, tokens=40).text
+    draft = Draft()
+    with ThreadPoolExecutor(2) as threads:
+        unwanted = threads.submit(answerer.answer, window(2), prompt(1024), None, draft)
+        wanted = threads.submit(answer, answerer, tokens=40)
+        threading.Timer(0.3, draft.unwanted.set).start()
+        with pytest.raises(Unwanted):
+            unwanted.result()
+        assert wanted.result().text == alone
+
+
+def test_writing_ends_at_its_time_limit(answerer: TransformersAnswerer) -> None:
+    told = answerer.answer(window(1), prompt(1024, limit_s=0.5), None, Draft())
+    assert told.stopped_by == "time"
+    assert 0 < (told.tokens_out or 0) < 1024
+
+
+def test_pictures_without_room_are_left_out_and_noted(answerer: TransformersAnswerer) -> None:
+    told = answer(answerer, count=40, tokens=64)
+    assert told.tokens_in
+    assert 1700 < told.tokens_in <= 2048 - 64
+    (note,) = told.notes
+    assert note.endswith("of 40 pictures were left out to fit 2048 tokens.")
+    kept = 40 - int(note.split()[0])
+    assert answer(answerer, count=kept, tokens=64).notes == ()
+    assert answer(answerer, count=kept + 1, tokens=64).notes != ()
+
+
+def test_a_prompt_without_room_is_refused(answerer: TransformersAnswerer) -> None:
+    with pytest.raises(PromptRefused, match=r"with 1 picture has .* tokens, and there is room for"):
+        answer(answerer, count=3, tokens=2040)
+
+
+def ask_four(answerer: TransformersAnswerer) -> list[str]:
+    def ask(number: int) -> str:
+        return answerer.answer(window(number), prompt(12), None, Draft()).text
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(ask, range(4)))
+
+
+def test_want_of_memory_makes_batches_smaller_and_loses_nothing(folder: Path) -> None:
+    opened = open_answerer(folder)
+    whole = ask_four(opened)
+
+    def full(rows: int) -> Exception | None:
+        return torch.OutOfMemoryError("full") if rows > 1 else None
+
+    with watching(opened, full) as rows:
+        assert ask_four(opened) == whole
+        assert max(rows) > 1
+        assert opened._engine.most_rows == 1
+        rows.clear()
+        assert ask_four(opened) == whole
+        assert rows == [1, 1, 1, 1]
+    opened.close()
+
+
+def test_want_of_memory_for_a_single_window_is_told(folder: Path) -> None:
+    opened = open_answerer(folder)
+    with (
+        watching(opened, lambda rows: torch.OutOfMemoryError("full")),
+        pytest.raises(OutOfMemory, match="TRANSFORMERS_LONGEST_SIDE"),
+    ):
+        answer(opened)
+    assert answer(opened).tokens_out == 16
+    opened.close()
+
+
+def test_a_device_that_is_lost_ends_the_commentator(folder: Path) -> None:
+    opened = open_answerer(folder)
+    with (
+        watching(opened, lambda rows: torch.AcceleratorError("an illegal memory access", 700)),
+        pytest.raises(CommentatorLost, match="illegal memory access"),
+    ):
+        answer(opened)
+    with pytest.raises(CommentatorLost):
+        answer(opened)
+    opened.close()

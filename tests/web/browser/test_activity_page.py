@@ -1,0 +1,64 @@
+"""The page that tells of all jobs and workers."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from models import chunks, workers
+from models.clock import now_ms
+from models.errors import BadFile
+from models.jobs import get_job
+from models.tables import Worker, new_id
+from tests.web.browser.conftest import Shoot
+from tests.web.browser.jobs import queue
+from tests.web.browser.test_job_page import SECOND_WINDOWS, comment
+from tests.web.commenting import fail_next
+from tests.web.server import Server
+
+
+def test_it_tells_of_jobs_throughput_failures_and_workers(
+    page: Page, server: Server, other_clip: Path, shoot: Shoot
+) -> None:
+    page.goto("/activity")
+    expect(page.get_by_text("No worker has been heard of")).to_be_visible()
+    job = queue(server, other_clip, **SECOND_WINDOWS, filename="<b>bars.mp4")
+    comment(server, job, 8)
+    failed = queue(server, other_clip, **SECOND_WINDOWS)
+    fail_next(server.store, failed["id"], BadFile("It is damaged."))
+    name = "gpu-box-boot-4026531836-7"
+    with server.store.write() as session:
+        workers.report(session, _worker(name))
+        epoch = get_job(session, job["id"]).hint_epoch
+        chunks.claim_chunk(session, job["id"], epoch, f"{name}-{new_id()}", 60_000)
+    for state, count in (("running", "1"), ("failed", "1"), ("done", "0")):
+        expect(page.locator(f"[data-state={state}]")).to_have_text(count)
+    expect(page.locator(".workers tbody tr")).to_have_text(
+        "gpu-box-7minicpm2 min5.0 GB40 GB of 80 GB (NVIDIA H100)1 of 64<b>bars.mp4, window 9"
+    )
+    expect(page.locator(".queue tbody tr")).to_have_text("builtin112")
+    expect(page.locator(".failures tbody tr")).to_have_text("bad-file1")
+    expect(page.locator(".pace-readout")).to_contain_text("× real time")
+    page.get_by_text("Minute by minute").click()
+    expect(page.locator(".minutes tbody tr")).to_have_count(60)
+    shoot(page, "activity")
+    page.get_by_role("link", name="<b>bars.mp4").click()
+    expect(page.get_by_role("heading", name="<b>bars.mp4")).to_be_visible()
+    page.get_by_role("link", name="Activity").click()
+    expect(page.get_by_role("heading", name="Activity")).to_be_visible()
+
+
+def _worker(name: str) -> Worker:
+    now = now_ms()
+    return Worker(
+        name=name,
+        host="gpu-box",
+        pid=7,
+        commentator="minicpm",
+        streams=64,
+        started_ms=now - 120_000,
+        seen_ms=now + 3600_000,  # the test may be slow
+        memory_bytes=5 * 10**9,
+        accelerator="NVIDIA H100",
+        accelerator_used_bytes=40 * 10**9,
+        accelerator_total_bytes=80 * 10**9,
+    )

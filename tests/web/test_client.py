@@ -1,0 +1,167 @@
+"""The client on a real server, and on one that answers as bad servers do."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from client import Client, Refused, Unreachable
+from tests.web.clips import write_clip
+from tests.web.commenting import comment_windows
+from tests.web.receiver import running_receiver
+from tests.web.server import Server, running_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, shared_broker_url: str) -> Iterator[Server]:
+    env = {"REDIS_URL": shared_broker_url, "WEBHOOK_HOSTS": "127.0.0.1", "CHUNK_WINDOWS": "1"}
+    with running_server(tmp_path_factory.mktemp("client"), env) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    with Client(server.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "bars.mp4")
+
+
+def test_it_waits_until_a_job_has_ended(client: Client, server: Server, clip: Path) -> None:
+    job = client.submit(clip, {})
+    worker = threading.Thread(
+        target=comment_windows, args=(server.store, server.media, job["id"], 10_000)
+    )
+    seen: list[int] = []
+    worker.start()
+    ended = client.wait(job["id"], lambda now: seen.append(now["windows_done"]))
+    worker.join()
+    assert ended["state"] == "done"
+    assert seen[-1] == job["windows_total"]
+    assert len(client.segments(job["id"])["segments"]) == job["windows_total"]
+    events = [event.name for event in client.events(job["id"])]
+    assert events[0] == "segments"
+    assert events[-1] == "job"
+    assert client.export(job["id"], "srt").startswith("1\n")
+
+
+def test_its_calls_reach_their_addresses(client: Client, clip: Path) -> None:
+    with running_receiver() as receiver:
+        hook = client.add_webhook(receiver.url, ["job.cancelled"])
+    key = "mine"
+    job = client.submit(clip, {}, key=key)
+    assert client.submit(clip, {}, key=key) == job
+    again = client.run(job["id"], {"capture_fps": "1"})
+    assert again["source_id"] == job["id"]
+    assert {one["id"] for one in client.all_jobs(state="queued")} >= {job["id"], again["id"]}
+    assert client.batch("cancel", [job["id"], again["id"]])["done"] == 2
+    (first, second) = client.deliveries(hook["id"])["deliveries"]
+    assert {first["job"], second["job"]} == {job["id"], again["id"]}
+    assert client.redeliver(hook["id"], first["id"])["state"] == "waiting"
+    assert client.rotate_secret(hook["id"])["secret"] != hook["secret"]
+    assert client.change_webhook(hook["id"], enabled=False)["enabled"] is False
+    client.delete_webhook(hook["id"])
+    assert client.webhooks()["webhooks"] == []
+    client.delete(job["id"])
+    with pytest.raises(Refused) as refused:
+        client.wait(job["id"])
+    assert (refused.value.kind, refused.value.status) == ("not-found", 404)
+
+
+def test_nobody_there_is_told_at_once() -> None:
+    with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable):
+        client.job("a" * 16)
+
+
+@contextmanager
+def troubled(*answers: int | None) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Yield the address of a server that answers so, None: not at all, and the headers it was sent."""
+    left, came = list(answers), []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            came.append({name.lower(): value for name, value in self.headers.items()})
+            status = left.pop(0)
+            if status is None:
+                self.close_connection = True
+                return
+            body = b'{"id": "x", "error": {"kind": "too-many", "message": "Wait."}}'
+            self.send_response(status)
+            if status == 429:
+                self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", came
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_key(clip: Path) -> None:
+    told: list[int] = []
+    with troubled(None, 503, 201) as (url, came), Client(url) as client:
+        client.submit(clip, {}, told.append)
+    assert len(came) == 3
+    assert len({headers["idempotency-key"] for headers in came}) == 1
+    assert sum(told) == clip.stat().st_size
+
+
+def test_it_waits_as_long_as_it_is_told(clip: Path) -> None:
+    with troubled(429, 429, 200) as (url, came), Client(url) as client:
+        client.job("a" * 16)
+    assert len(came) == 3
+
+
+def test_what_might_be_done_twice_is_not_sent_again() -> None:
+    with troubled(None, 200) as (url, came), Client(url) as client:
+        with pytest.raises(Unreachable):
+            client.change("a" * 16, "cancel")
+        assert len(came) == 1
+
+
+def test_it_gives_up_after_a_few_tries() -> None:
+    with (
+        troubled(429, 429, 429, 429, 200) as (url, came),
+        Client(url) as client,
+        pytest.raises(Refused),
+    ):
+        client.job("a" * 16)
+    assert len(came) == 4
+
+
+def test_the_documented_example_runs(
+    server: Server, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    source = next(part for part in page.split("```python\n") if "client.submit" in part)
+    example = source.partition("```")[0].replace("http://127.0.0.1:8000", server.url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talk.mp4").write_bytes(clip.read_bytes())
+    runner = threading.Thread(target=exec, args=(example, {}))
+    runner.start()
+    with Client(server.url) as client:
+        while not (waiting := client.jobs(1, filename="talk")["jobs"]):
+            assert runner.is_alive(), "the example ended before it had submitted anything"
+            runner.join(0.1)
+        comment_windows(server.store, server.media, waiting[0]["id"], 10_000)
+    runner.join(60)
+    assert (tmp_path / "talk.srt").read_text().startswith("1\n")

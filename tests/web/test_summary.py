@@ -1,0 +1,76 @@
+"""A summary over HTTP: asked for with the job or afterwards, told, exported, removed."""
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.story.test_steps import Teller, run
+from tests.web.commenting import comment_windows
+from tests.web.requests import upload
+from web.site import Site
+from worker.keeper import Keeper
+from worker.site import Site as WorkerSite
+
+
+@pytest.fixture
+def worker(site: Site) -> WorkerSite:
+    keeper = Keeper(site.store, 30_000, 120)
+    return WorkerSite(site.store, site.media, Teller(), keeper, 30_000, 120)
+
+
+def test_a_job_is_done_when_the_summary_it_was_asked_for_is(
+    client: FlaskClient, site: Site, worker: WorkerSite, clip: Path
+) -> None:
+    job = upload(client, clip, summary="1")
+    assert job["parameters"]["summary"] == 1
+    assert [(a["kind"], a["state"]) for a in job["additions"]] == [("summary", "waiting")]
+    comment_windows(site.store, site.media, job["id"], job["windows_total"])
+    assert client.get(job["links"]["self"]).get_json()["state"] == "running"
+    told = client.get(job["links"]["summary"]).get_json()
+    assert (told["state"], told["summary"]) == ("making", None)
+    run(worker, job["id"])
+    shape = client.get(job["links"]["self"]).get_json()
+    assert (shape["state"], shape["windows_done"]) == ("done", job["windows_total"])
+    told = client.get(job["links"]["summary"]).get_json()
+    assert (told["state"], told["outdated"], told["passages"]) == ("ready", False, 1)
+    assert told["effort"]["tokens_in"] == 100
+    assert told["summary"]["title"] == "A title"
+    (chapter,) = told["summary"]["chapters"]
+    assert (chapter["start_ms"], chapter["end_ms"]) == (0, job["video"]["duration_ms"])
+    export = client.get(job["links"]["exports"]["json"]).get_json(force=True)
+    assert export["summary"] == told["summary"]
+    assert client.get(job["links"]["exports"]["chapterlist"]).text == "0:00 A title\n"
+
+
+def test_a_summary_is_asked_for_afterwards_and_removed(
+    client: FlaskClient, site: Site, worker: WorkerSite, clip: Path
+) -> None:
+    job = upload(client, clip)
+    address = job["links"]["summary"]
+    assert client.get(address).get_json()["state"] == "none"
+    assert client.delete(address).status_code == 404
+    comment_windows(site.store, site.media, job["id"], job["windows_total"])
+    asked = client.post(address)
+    assert (asked.status_code, asked.get_json()["state"]) == (202, "making")
+    assert client.post(f"/api/jobs/{job['id']}/cancel").get_json()["state"] == "done"
+    assert client.get(address).get_json()["state"] == "none"
+    client.post(address)
+    run(worker, job["id"])
+    assert client.get(address).get_json()["state"] == "ready"
+    assert (
+        client.put(
+            f"/api/jobs/{job['id']}/segments/0/text", json={"text": "A cat.", "revision": 0}
+        ).status_code
+        == 200
+    )
+    assert client.get(address).get_json()["outdated"]
+    assert client.delete(address).status_code == 204
+    assert client.get(address).get_json()["summary"] is None
+    assert client.get(job["links"]["self"]).get_json()["additions"] == []
+
+
+def test_what_is_no_switch_is_refused(client: FlaskClient, clip: Path) -> None:
+    answer = client.post("/api/jobs?filename=x.mp4&summary=2", data=clip.read_bytes())
+    assert answer.status_code == 400
+    assert "Summary must be a whole number from 0 to 1" in answer.get_json()["error"]["message"]

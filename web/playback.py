@@ -1,0 +1,276 @@
+"""Copies of videos that browsers can't play, made on demand by a child process, one after another.
+
+What a copy's making comes to stands in a note beside the copies, so that every server process can
+tell it: of a maker that was killed the note grows old, and the copy may be asked for again.
+"""
+
+import json
+import logging
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from models.clock import now_ms
+from models.errors import (
+    FAILURES,
+    AppError,
+    BadFile,
+    Conflict,
+    DiskFull,
+    InternalError,
+    OutOfMemory,
+    StoreBusy,
+    TimedOut,
+)
+from models.media import Media
+from models.scratch import refusal
+from models.tables import Video
+from models.videos import why_removed
+from web.shapes import PlaybackShape
+
+PROGRAM = "worker.video.playback"
+ROOT = Path(__file__).parents[1]  # from where the program can be imported
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+MOST_WAITING = 20
+STALL_SECONDS = 120  # without a word from the child, which speaks twice a second once it has begun
+SLOW_DISK = 20e6  # bytes a second: the whole file is read before it begins
+LONGEST_SECONDS = 24 * 3600
+LONGEST_LINE = 1 << 14  # bytes
+FRESH_MS = 15_000  # an older note of work under way is of a maker that has died
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A video to copy, as its row tells it."""
+
+    video_id: str
+    sha256: str
+    stream_index: int
+    origin_pts: int
+    end_pts: int
+    width: int
+    height: int
+    sound: bool
+
+    @classmethod
+    def of(cls, video: Video) -> "Wish":
+        return cls(
+            video.id,
+            video.sha256,
+            video.stream_index,
+            video.origin_pts,
+            video.end_pts,
+            video.width,
+            video.height,
+            video.has_audio,
+        )
+
+
+@dataclass(slots=True)
+class Playbacks:
+    """Makes the copies of this server process, and tells of all of them."""
+
+    media: Media
+    most_bytes: int
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: deque[Wish] = field(default_factory=deque)
+    _busy: bool = False
+
+    def tell(self, video_id: str) -> tuple[str, float, str | None]:
+        """Return state, share done and why it failed: "none", "waiting", "making", "ready" or "failed"."""
+        if self.media.storage.existing([self.media.playback(video_id)]):
+            return "ready", 1.0, None
+        with self._lock:
+            if any(wish.video_id == video_id for wish in self._waiting):
+                return "waiting", 0.0, None
+        try:
+            note = json.loads(self.media.storage.read(self.media.playback_note(video_id)))
+        except (OSError, ValueError):
+            return "none", 0.0, None
+        if note["state"] == "making" and now_ms() - note["told_ms"] > FRESH_MS:
+            return "none", 0.0, None
+        return note["state"], note["progress"], note["message"]
+
+    def want(self, video: Video) -> None:
+        """See to it that there will be a copy. Raises Conflict or StoreBusy."""
+        if reason := why_removed(video):
+            raise Conflict(reason)
+        if self.most_bytes == 0:
+            raise Conflict("This server makes no copies for playing (setting PLAYBACK_BYTES is 0).")
+        state, *_ = self.tell(video.id)
+        if state in ("ready", "waiting", "making"):
+            return
+        with self._lock:
+            if len(self._waiting) >= MOST_WAITING:
+                raise StoreBusy("Many copies are being made already; ask again later.")
+            self._waiting.append(Wish.of(video))
+            if self._busy:
+                return
+            self._busy = True
+        # A thread of its own: the kernel ends the child together with the thread that started it.
+        threading.Thread(target=self._work, name="playback", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._busy = False
+                    return
+                wish = self._waiting.popleft()
+                self._write_note(wish.video_id, "making", 0.0)
+            try:
+                self._make(wish)
+            except AppError as error:
+                log.warning(
+                    "no copy for playing video_id=%s reason=%s",
+                    wish.video_id,
+                    error,
+                    exc_info=error.__cause__,
+                )
+                self._write_note(wish.video_id, "failed", 0.0, str(error))
+            except (
+                Exception
+            ):  # the thread goes on to the next wish, and the page must hear of this one
+                log.exception("no copy for playing video_id=%s", wish.video_id)
+                self._write_note(
+                    wish.video_id, "failed", 0.0, "A bug of ours: see the server's log."
+                )
+
+    def _make(self, wish: Wish) -> None:
+        """Write the copy; a video that is deleted meanwhile leaves none. Raises AppErrors."""
+        room = min(self.most_bytes, self.media.scratch.free_bytes() // 2)
+        if room < 1 << 20:
+            raise DiskFull("The server's disk is full: delete old jobs, or make room on the disk.")
+        try:
+            with (
+                self.media.local_video(wish.video_id, wish.sha256) as path,
+                path.open("rb", buffering=0) as source,
+                self.media.scratch.making() as (part, output),
+            ):
+                self._run(wish, source.fileno(), output, room)
+                if self.media.has_video(wish.video_id):
+                    self.media.keep_playback(part, wish.video_id, self.most_bytes)
+            log.info("copy for playing made video_id=%s", wish.video_id)
+        except FileNotFoundError:
+            raise BadFile("The file is no longer here; the job may have been deleted.") from None
+        except OSError as error:
+            raise refusal(error, "The copy can't be stored") from error
+        finally:
+            self._forget_note(wish.video_id)
+
+    def _run(self, wish: Wish, source: int, output: int, most_bytes: int) -> None:
+        request = asdict(wish) | {
+            "descriptor": source,
+            "output": output,
+            "most_bytes": most_bytes,
+        }
+        patience = STALL_SECONDS + os.fstat(source).st_size / SLOW_DISK
+        process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            start_new_session=True,
+            pass_fds=(source, output),
+            bufsize=0,
+        )
+        with process:
+            try:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps(request).encode())  # shorter than a pipe's buffer
+                process.stdin.close()
+                self._listen(wish, process, patience)
+            except TimeoutError:
+                raise TimedOut(
+                    "The file took too long to convert and was given up. It may be damaged."
+                ) from None
+            except EOFError:
+                assert process.stderr is not None
+                complaint = process.stderr.read(LONGEST_LINE).decode(errors="replace")
+                raise _death(process.wait()) from RuntimeError(complaint)
+            finally:
+                process.kill()
+
+    def _listen(self, wish: Wish, process: "subprocess.Popen[bytes]", patience: float) -> None:
+        """Note the child's progress until it says how it ended. Raises AppErrors, TimeoutError, EOFError."""
+        assert process.stdout is not None
+        last_moment = monotonic() + LONGEST_SECONDS
+        heard, progress = b"", 0.0
+        silent_since = monotonic()
+        while True:
+            line, newline, rest = heard.partition(b"\n")
+            if newline:
+                heard, silent_since = rest, monotonic()
+                patience = min(patience, STALL_SECONDS)
+                words = json.loads(line)
+                if "done" in words:
+                    return
+                if "failure" in words:
+                    kind = FAILURES.get(words["failure"]["kind"], StoreBusy)
+                    raise kind(f"The file {words['failure']['text']}")
+                progress = float(words["progress"])
+                self._write_note(wish.video_id, "making", progress)
+                continue
+            if not self.media.has_video(wish.video_id):
+                raise BadFile("The file is no longer here; the job was deleted.")
+            if monotonic() - silent_since > patience or monotonic() > last_moment:
+                raise TimeoutError
+            if not select.select([process.stdout], [], [], 1.0)[0]:
+                self._write_note(wish.video_id, "making", progress)
+                continue
+            piece = os.read(process.stdout.fileno(), LONGEST_LINE)
+            if not piece or len(heard) > LONGEST_LINE:
+                raise EOFError
+            heard += piece
+
+    def _write_note(
+        self, video_id: str, state: str, progress: float, message: str | None = None
+    ) -> None:
+        words: dict[str, Any] = {
+            "state": state,
+            "progress": progress,
+            "message": message,
+            "told_ms": now_ms(),
+        }
+        try:
+            self.media.storage.put(self.media.playback_note(video_id), json.dumps(words).encode())
+        except StoreBusy as error:
+            log.warning("progress of a copy not noted reason=%s", error)
+
+    def _forget_note(self, video_id: str) -> None:
+        try:
+            self.media.storage.remove(self.media.playback_note(video_id))
+        except StoreBusy as error:  # it grows old
+            log.warning("progress of a copy not noted reason=%s", error)
+
+
+def playback_shape(playbacks: Playbacks, video_id: str, url: str) -> PlaybackShape:
+    state, progress, message = playbacks.tell(video_id)
+    return PlaybackShape(
+        state=state,
+        progress=progress,
+        message=message,
+        url=url if state == "ready" else None,
+    )
+
+
+def _death(status: int) -> AppError:
+    if status == -9:
+        return OutOfMemory(
+            "The system ended the conversion, probably because memory ran out. Try again when the "
+            "machine is less busy."
+        )
+    if status < 0:
+        return BadFile("The file made the converter crash: it is probably damaged.")
+    return InternalError(f"The converter failed with status {status}: a bug of ours.")

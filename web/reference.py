@@ -1,0 +1,32 @@
+"""The API's reference: the OpenAPI document for programs, the same as a page for people."""
+
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
+
+from web.openapi import write_document
+
+bp = Blueprint("reference", __name__)
+
+
+@bp.get("/api/openapi.json")
+def document() -> Response:
+    """Send this API's OpenAPI document."""
+    return jsonify(_document(_app()))
+
+
+@bp.get("/api")
+def page() -> str:
+    """Show every address, what it takes and what it answers."""
+    return render_template("reference.html", api=_document(_app()))
+
+
+@cache
+def _document(app: Flask) -> dict[str, Any]:
+    return write_document(app)
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app

@@ -1,0 +1,132 @@
+"""Sends what webhooks are to be told. Runs beside the sweep, in threads of its own: a receiver that is slow
+or away holds up nobody but itself.
+"""
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from models import webhooks
+from models.errors import StoreBusy
+from models.outbound import NotAllowed, resolve
+from models.store import Store
+from models.webhooks import Attempt, Message
+
+LOOK_S = 1.0
+PATIENCE_S = 15.0  # for a receiver's answer
+MOST_AT_ONCE = 8  # webhooks
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Courier:
+    """Serves each webhook one message after another, several webhooks at once."""
+
+    store: Store
+    allowed: tuple[str, ...]  # hosts that needn't be public
+    _busy: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Send from now on, until the process ends: what is under way then is sent again."""
+        threading.Thread(target=self._run, name="courier", daemon=True).start()
+
+    def _run(self) -> None:
+        with httpx.Client(
+            timeout=httpx.Timeout(PATIENCE_S), trust_env=False, follow_redirects=False
+        ) as http:
+            while True:
+                try:
+                    for webhook_id in self._due():
+                        # No pool: the interpreter would wait for its threads, and so for a slow receiver.
+                        threading.Thread(
+                            target=self.serve, args=(http, webhook_id), name="courier", daemon=True
+                        ).start()
+                except StoreBusy as error:
+                    log.warning("webhooks wait, store is away reason=%s", error)
+                except Exception:  # the thread goes on: nobody would start it again
+                    log.exception("webhooks were not looked at")
+                time.sleep(LOOK_S)
+
+    def _due(self) -> list[str]:
+        """Return the webhooks to serve that nobody serves; they count as served from now on."""
+        with self.store.read() as session:
+            due = webhooks.webhooks_due(session)
+        with self._lock:
+            fresh = [webhook_id for webhook_id in due if webhook_id not in self._busy]
+            fresh = fresh[: MOST_AT_ONCE - len(self._busy)]
+            self._busy.update(fresh)
+        return fresh
+
+    def serve(self, http: httpx.Client, webhook_id: str) -> None:
+        """Send what is due for a webhook."""
+        try:
+            while (message := self._claim(webhook_id)) is not None:
+                attempt = send(http, message, self.allowed)
+                log.info(
+                    "webhook told webhook_id=%s message_id=%s status=%s error=%s",
+                    webhook_id,
+                    message.id,
+                    attempt.status,
+                    attempt.error,
+                )
+                with self.store.write() as session:
+                    webhooks.report(session, message, attempt)
+        except StoreBusy as error:  # whatever wasn't reported is sent again
+            log.warning("webhook waits, store is away webhook_id=%s reason=%s", webhook_id, error)
+        except Exception:  # the next look serves it again
+            log.exception("webhook was not told webhook_id=%s", webhook_id)
+        finally:
+            with self._lock:
+                self._busy.discard(webhook_id)
+
+    def _claim(self, webhook_id: str) -> Message | None:
+        with self.store.write() as session:
+            return webhooks.claim_due(session, webhook_id)
+
+
+def send(http: httpx.Client, message: Message, allowed: tuple[str, ...]) -> Attempt:
+    """Post a message, signed, to the address that was checked; of the answer only the status is read."""
+    begun = time.monotonic()
+    status, error = None, None
+    try:
+        status = _post(http, message, allowed)
+    except NotAllowed as refusal:
+        error = str(refusal)
+    except httpx.TimeoutException:
+        error = f"No answer came within {PATIENCE_S:.0f} s."
+    except (httpx.HTTPError, httpx.InvalidURL) as failure:
+        error = f"The receiver can't be reached: {failure}"[:300]
+    return Attempt(status, error, round((time.monotonic() - begun) * 1000))
+
+
+def _post(http: httpx.Client, message: Message, allowed: tuple[str, ...]) -> int:
+    address = resolve(message.url, allowed)
+    parts = urlsplit(message.url)
+    now_s = int(time.time())
+    request = http.build_request(
+        "POST",
+        httpx.URL(message.url).copy_with(host=str(address)),
+        content=message.body.encode(),
+        headers={
+            "Host": parts.netloc,
+            "Content-Type": "application/json",
+            "User-Agent": "Reelnotes",
+            "webhook-id": message.id,
+            "webhook-timestamp": str(now_s),
+            "webhook-signature": " ".join(
+                webhooks.sign(secret, message.id, now_s, message.body) for secret in message.secrets
+            ),
+        },
+        extensions={"sni_hostname": parts.hostname},  # whom the certificate must name
+    )
+    answer = http.send(request, stream=True)
+    with suppress(httpx.HTTPError):
+        answer.close()
+    return answer.status_code

@@ -1,0 +1,78 @@
+"""How much of a network and how many windows fit into a device's memory. Pure: bytes in, a plan out."""
+
+from dataclasses import dataclass
+
+MOST_SLOTS = 64
+LEAST_SLOTS = 4  # with fewer, slower ways to save memory come first
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes."""
+
+    free: int  # on the device
+    weights: int  # of the whole network
+    embedding: int  # of the table of token vectors alone
+    slot: int  # keys and values of one window
+    token: int  # ... of one token of it
+    view: int  # what is seen of a view
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is worked on at once, and how much is kept for later."""
+
+    tokens: int  # read at once
+    views: int  # looked at at once
+    kept_tokens: int  # of shared beginnings
+    kept_views: int
+
+    def workspace(self, sizes: Sizes) -> int:
+        """Bytes beside weights and slots.
+
+        Measured on the full-size network: about 0.13 MB for each token read and 45 MB for each view,
+        which don't fall together; 0.45 GB for scores, unpacked weights and recorded steps.
+        """
+        work = max(self.tokens * 130_000, self.views * 45_000_000) + 450_000_000
+        return work + self.kept_tokens * sizes.token + self.kept_views * sizes.view
+
+
+FAST, FRUGAL = Pace(8192, 16, 2048, 256), Pace(2048, 4, 512, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to load and how to work, so that it fits."""
+
+    slots: int  # windows written at once
+    embedding_on_host: bool  # the table of token vectors stays in host memory
+    pace: Pace
+
+
+class TooSmall(Exception):
+    """Not even one window fits; `needed` bytes would do."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(f"{needed / 1e9:.1f} GB are needed")
+        self.needed = needed
+
+
+def plan(sizes: Sizes, slots: int | None = None) -> Plan:
+    """Choose the fastest way to work in the free memory; with `slots`, one that has so many.
+
+    Raises TooSmall.
+    """
+    ways = [(FAST, False), (FRUGAL, False), (FRUGAL, True)]
+    for pace, on_host in ways:
+        fitting = (sizes.free - needed(sizes, pace, on_host, 0)) // sizes.slot
+        if fitting >= (slots or LEAST_SLOTS):
+            break
+    if fitting < (slots or 1):
+        raise TooSmall(needed(sizes, pace, on_host, slots or 1))
+    return Plan(min(slots or MOST_SLOTS, fitting), on_host, pace)
+
+
+def needed(sizes: Sizes, pace: Pace, on_host: bool, slots: int) -> int:
+    """Bytes on the device for so many windows; one slot more is there that no window has."""
+    weights = sizes.weights - (sizes.embedding if on_host else 0)
+    return weights + pace.workspace(sizes) + (slots + 1) * sizes.slot

@@ -1,0 +1,56 @@
+"""What the device keeps of each slot, so that a step needs nothing from the host but slot numbers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from worker.minicpm.sampling import Sampling, penalise
+from worker.minicpm.transfer import upload
+
+OVERFLOWED = -1  # in place of a token
+
+
+class Ledger:
+    """Tensors of one row per slot. All methods take `slots` (B,) int64 on the device."""
+
+    def __init__(
+        self, slots: int, room: int, vocabulary: int, stop_ids: Sequence[int], device: torch.device
+    ) -> None:
+        self._room, self._device = room, device
+        self.newest = torch.zeros(slots, dtype=torch.long, device=device)  # token
+        self.lengths = torch.zeros(slots, dtype=torch.long, device=device)  # held in the cache
+        self._count = torch.zeros(slots, dtype=torch.long, device=device)  # tokens written
+        self._least = torch.zeros(slots, dtype=torch.long, device=device)  # before it may stop
+        self._penalty = torch.ones(slots, device=device)
+        self._written = torch.zeros(slots, vocabulary, dtype=torch.bool, device=device)
+        self._true = torch.ones((), dtype=torch.bool, device=device)  # a graph takes no constant
+        self._stops = torch.tensor(stop_ids, dtype=torch.long, device=device)
+
+    def begin(self, slots: Tensor, lengths: Sequence[int], samplings: Sequence[Sampling]) -> None:
+        """Note new rows whose prompts have these lengths."""
+        wholes = [lengths, [rule.min_new_tokens for rule in samplings]]
+        self.lengths[slots], self._least[slots] = upload(torch.tensor(wholes), self._device)
+        penalties = torch.tensor([rule.repetition_penalty for rule in samplings])
+        self._penalty[slots] = upload(penalties, self._device)
+        self._count.index_fill_(0, slots, 0)  # by index, a constant would wait for the device
+        self._written.index_fill_(0, slots, False)
+
+    def grow(self, slots: Tensor) -> None:
+        """One token more is in the cache. The spare slot's count goes round, as nobody resets it."""
+        self.lengths[slots] = (self.lengths[slots] + 1) % self._room
+
+    def rule(self, slots: Tensor, scores: Tensor, penalised: bool) -> Tensor:
+        """Apply penalties and the least length to scores (B, V)."""
+        if penalised:
+            scores = penalise(scores, self._written[slots], self._penalty[slots])
+        early = (self._count[slots] < self._least[slots])[:, None]
+        stops = scores[:, self._stops]
+        return scores.index_copy(1, self._stops, stops.masked_fill(early, -torch.inf))
+
+    def note(self, slots: Tensor, scores: Tensor, chosen: Tensor) -> Tensor:
+        """Keep the chosen tokens (B,); return them, OVERFLOWED where scores weren't all finite."""
+        self.newest[slots] = chosen
+        self._written.index_put_((slots, chosen), self._true)
+        self._count[slots] += 1
+        return chosen.where(scores.isfinite().all(-1), OVERFLOWED)
