@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,21 @@ def fresh_database(server: str) -> Iterator[str]:
         yield f"{server}/{name}"
     finally:
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            left = _left_open(connection, name)
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    assert left == [], "a test ended with connections open, and these were their last words"
+
+
+def _left_open(connection: psycopg.Connection, name: str) -> list[str]:
+    """Return the last statements of those still connected when their time to go is over."""
+    for _ in range(50):
+        left = connection.execute(
+            "SELECT query FROM pg_stat_activity WHERE datname = %s", [name]
+        ).fetchall()
+        if not left:
+            break
+        time.sleep(0.1)
+    return [query for (query,) in left]
 
 
 def _answers(server: str) -> bool:

@@ -6,8 +6,15 @@ import { say } from "./say.js";
 const CAPTIONS_MS = 5000; // between two readings of captions that grow,
 const CAPTIONS_MS_A_LINE = 10; // and more for long ones, which cost the server more
 const JUST_INSIDE = 0.001; // seconds: past a frame's start, or before it
-const FRAME_MS = 300; // for a frame to be presented after a seek
+const MOST_PAINTINGS = 20; // of the page, until the frame of a seek is on display: a busy machine paints late
 const MOST_STEPS = 40; // seeks to leave a picture that stands still
+
+const isSame = (frame, other) => Math.abs(frame - other) <= JUST_INSIDE / 2; // seconds
+
+/** Wait until the page has been painted so often. */
+async function paintings(count) {
+  for (let painted = 0; painted < count; painted += 1) await new Promise(requestAnimationFrame);
+}
 
 export class Player extends EventTarget {
   /** Tells of `moment` (where it is now), `unplayable` and `playable`. */
@@ -60,7 +67,7 @@ export class Player extends EventTarget {
     if (!this.video.requestVideoFrameCallback) return;
     const hear = (_, frame) => {
       this.frame = frame.mediaTime;
-      this.presented?.();
+      this.presented?.(frame.mediaTime);
       this.tell(frame.mediaTime);
       this.video.requestVideoFrameCallback(hear);
     };
@@ -116,21 +123,22 @@ export class Player extends EventTarget {
     const before = this.frame ?? this.video.currentTime;
     let target = direction > 0 ? before + this.frameSeconds + JUST_INSIDE : before - JUST_INSIDE;
     for (let tries = 0; tries < MOST_STEPS && target >= 0 && target < this.video.duration; tries += 1) {
-      await this.seekTo(target);
-      if (Math.abs((this.frame ?? target) - before) > JUST_INSIDE / 2) return;
+      await this.leave(before, target);
+      if (!isSame(this.frame ?? target, before)) return;
       target += direction * this.frameSeconds; // a picture that stands for longer than most
     }
   }
 
-  /** Seek, and wait until the frame of that moment is on display, or is the one that was. */
-  async seekTo(seconds) {
+  /** Seek from the frame of one moment to that of another; wait until it is on display, or is the same one. */
+  async leave(before, target) {
     const seeked = new Promise((done) => { this.video.addEventListener("seeked", done, { once: true }); });
-    const presented = new Promise((done) => { this.presented = done; });
-    this.video.currentTime = seconds;
+    const presented = new Promise((done) => {
+      // The frame of a seek before this one may be presented only now.
+      this.presented = (seconds) => { if (!isSame(seconds, before)) done(); };
+    });
+    this.video.currentTime = target;
     await seeked;
-    if (this.video.requestVideoFrameCallback) {
-      await Promise.race([presented, new Promise((done) => { setTimeout(done, FRAME_MS); })]);
-    }
+    if (this.video.requestVideoFrameCallback) await Promise.race([presented, paintings(MOST_PAINTINGS)]);
     this.presented = null;
   }
 
