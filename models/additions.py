@@ -29,7 +29,8 @@ def stages_of(kind: AdditionKind) -> range:
 
 def kind_of(stage: int) -> AdditionKind | None:
     """Return the addition that a stage is part of; None: the commentary itself."""
-    return next((kind for kind in AdditionKind if stage in stages_of(kind)), None)
+    number = int(stage)  # a range counts through all of itself for anything but a plain int
+    return next((kind for kind in AdditionKind if number in stages_of(kind)), None)
 
 
 def plan(session: Session, job: Job, kind: AdditionKind) -> None:
@@ -141,7 +142,7 @@ def makings_of_all(session: Session, jobs: Sequence[Job]) -> dict[str, list[Maki
         total[job_id, kind_of(stage)] += int(steps)
     stages = {job.id: job.stage for job in jobs}
     for row in rows:
-        key, is_at_it = (row.job_id, row.kind), stages[row.job_id] in stages_of(row.kind)
+        key, is_at_it = (row.job_id, row.kind), kind_of(stages[row.job_id]) is row.kind
         found[row.job_id].append(_making(row, done[key], total[key], is_at_it))
     return found
 

@@ -12,7 +12,7 @@ from migrations import upgrade
 from models.store import Store
 from settings import Settings
 from tests.broker import running_broker
-from tests.postgres import fresh_database, postgres_server
+from tests.postgres import fresh_database, left_open, postgres_server
 
 NO_POSTGRES = "needs Postgres: no server answers and no binaries are on this machine"
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
@@ -91,6 +91,7 @@ def database_url(
         pytest.skip(NO_POSTGRES)
     else:
         yield _migrated_postgres
+        assert left_open(_migrated_postgres) == [], "the test left connections open"
         with psycopg.connect(_migrated_postgres) as connection:
             for table in (
                 *("segments", "passages", "utterances", "additions", "chunks", "jobs", "videos"),

@@ -39,21 +39,23 @@ def fresh_database(server: str) -> Iterator[str]:
     try:
         yield f"{server}/{name}"
     finally:
+        left = left_open(f"{server}/{name}")
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            left = _left_open(connection, name)
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    assert left == [], "a test ended with connections open, and these were their last words"
+    assert left == [], "connections were left open, and these were their last words"
 
 
-def _left_open(connection: psycopg.Connection, name: str) -> list[str]:
-    """Return the last statements of those still connected when their time to go is over."""
-    for _ in range(50):
-        left = connection.execute(
-            "SELECT query FROM pg_stat_activity WHERE datname = %s", [name]
-        ).fetchall()
-        if not left:
-            break
-        time.sleep(0.1)
+def left_open(url: str) -> list[str]:
+    """Return the last statements of those still connected to a database when their time to go is over."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(50):
+            left = connection.execute(
+                "SELECT query FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+            if not left:
+                break
+            time.sleep(0.1)
     return [query for (query,) in left]
 
 
