@@ -1,5 +1,6 @@
 """The API's exports: files that are written at once, and those that take time to render."""
 
+import os
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -121,8 +122,12 @@ def _send(file: BinaryIO, mime_type: str, document: Document, extension: str) ->
         mimetype=mime_type,
         as_attachment=not request.args.get("inline"),
         download_name=download_stem(document.job["filename"]) + extension,
-        conditional=True,
+        conditional=False,
     )
+    # Told, for the server ends an empty body of unknown length twice: the second end would be taken for
+    # the next answer.
+    answer.content_length = file.seek(0, os.SEEK_END)
+    file.seek(0)
     answer.cache_control.no_store = True
     return answer
 

@@ -122,11 +122,11 @@ def _do_chunk(site: Site, claim: Claim) -> None:
     except AppError as failure:
         _give_back_failed(site, claim, failure, final=isinstance(failure, _FINAL))
     except MemoryError:
-        exhausted = OutOfMemory("The worker ran out of memory at this step.")
+        exhausted = OutOfMemory(f"The worker ran out of memory at this {_noun(claim)}.")
         _give_back_failed(site, claim, exhausted, final=False)
     except Exception as error:
         bug = InternalError(
-            f"Reelnotes failed at this step ({type(error).__name__}): a bug of ours."
+            f"Reelnotes failed at this {_noun(claim)} ({type(error).__name__}): a bug of ours."
         )
         _give_back_failed(site, claim, bug, final=False)
         raise
@@ -139,6 +139,13 @@ def _do_chunk(site: Site, claim: Claim) -> None:
             "chunk ends job_id=%s chunk_id=%d job_state=%s",
             *(claim.job_id, claim.chunk_id, job.state if job else "deleted"),
         )
+
+
+def _noun(claim: Claim) -> str:
+    """Name a step of the chunk as people know it."""
+    return {Stage.WINDOWS: "window", Stage.SPEECH: "piece of the sound"}.get(
+        Stage(min(claim.stage, Stage.PASSAGES)), "part of the summary"
+    )
 
 
 def _steps(site: Site, claim: Claim) -> Iterator[Step]:

@@ -107,6 +107,16 @@ def test_a_refused_upload_gets_its_sentence(server: Server) -> None:
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["error"]["kind"] == "too-large"
 
 
+def test_an_empty_export_leaves_nothing_behind_it_on_the_line(server: Server, clip: Path) -> None:
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        job = client.post("/api/jobs?filename=x.mp4", content=clip.read_bytes()).json()
+        for _ in range(2):
+            empty = client.get(f"/api/jobs/{job['id']}/export.srt")
+            assert (empty.status_code, empty.content) == (200, b"")
+            assert empty.headers["Content-Length"] == "0"
+        client.delete(f"/api/jobs/{job['id']}").raise_for_status()
+
+
 def test_a_stream_of_events_flows_at_once(server: Server, clip: Path) -> None:
     job = httpx.post(
         f"{server.url}/api/jobs?filename=x.mp4", content=clip.read_bytes(), timeout=60
