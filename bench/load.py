@@ -36,7 +36,7 @@ from bench.browser import Met, Notes, Plan
 from bench.footage import SAMPLE
 from bench.hardware import hardware
 from client import Client
-from serve import find
+from serve.running import find
 
 ROOT = Path(__file__).parents[1]
 LONGEST_ARRIVAL_S = 10.0

@@ -24,7 +24,7 @@ import psutil
 from bench.footage import SAMPLE
 from bench.hardware import hardware
 from client import Client
-from serve import find
+from serve.running import find
 
 ROOT = Path(__file__).parents[1]
 

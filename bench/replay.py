@@ -26,7 +26,7 @@ from bench.hardware import hardware
 from bench.queueing import Arrival, Fleet, Outcome, Speed, simulate
 from bench.simulate import spread
 from client import Client
-from serve import find
+from serve.running import find
 
 if TYPE_CHECKING:
     from web.shapes import JobShape

@@ -164,8 +164,8 @@ def look_at_broker(settings: Settings) -> BrokerFacts:
 def look_at_running(settings: Settings) -> RunningFacts:
     """Ask over the broker who listens to which queue: workers to their commentator's, beat to its own."""
     from models import hints
-    from serve import find
     from serve.broker import embedded_url
+    from serve.running import find
 
     served = find(settings.data_dir)
     url = settings.redis_url or (embedded_url(settings.data_dir) if served else "")

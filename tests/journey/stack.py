@@ -16,7 +16,7 @@ from typing import IO
 import psutil
 
 from client import Client
-from serve import find
+from serve.running import find
 from tests.packaging.processes import left_of, tree, wait_for
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import FORMATS
+from cli.jobs import FORMATS
 from submission import EXTENSIONS
 from tests.journey.footage import write_moving_square
 from tests.journey.stack import ROOT, Stack, running_stack

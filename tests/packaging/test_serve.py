@@ -196,7 +196,7 @@ def test_every_worker_process_is_started(start: Start) -> None:
 
 def is_written(server: Server) -> bool:
     """Whether the broker's file holds all it was told: a busy disk may be up to two seconds behind."""
-    return server.broker().info("persistence")["aof_buffer_length"] == 0
+    return bool(server.broker().info("persistence")["aof_buffer_length"] == 0)
 
 
 def queue_length(server: Server) -> int | None:

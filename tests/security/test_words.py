@@ -14,7 +14,7 @@ import srt
 import webvtt
 from flask.testing import FlaskClient
 
-from cli import describe
+from cli.jobs import describe
 from models.errors import BadFile
 from models.printable import printable
 from submission import _stem

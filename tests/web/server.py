@@ -14,7 +14,7 @@ import httpx
 from migrations import upgrade
 from models.media import Media, folder_media
 from models.store import Store
-from serve import gunicorn
+from serve.programs import gunicorn
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from sqlalchemy import MetaData
 
 from migrations import is_compared, upgrade
 from models.store import Store
-from serve import find
+from serve.running import find
 from tests.conftest import open_store
 from tests.postgres import find_binaries, fresh_database, postgres_server
 from tests.store.released import dump_of
