@@ -31,13 +31,14 @@ LEASE ?= 30
 # Tests that watch the clocks of the whole product, or the memory of all children of theirs (these first).
 ALONE = tests/hostile tests/faults tests/journey
 
-.PHONY: help run doctor demo test faults hostile audit bench format lock clean
+.PHONY: help run doctor demo test coverage faults hostile audit bench format lock clean
 
 help:
 	@echo "make run     install what is needed, then serve the page on http://127.0.0.1:8000"
 	@echo "make doctor  say what this machine can run and what to do next"
 	@echo "make demo    comment the sample clip in a throwaway folder and print its subtitles"
 	@echo "make test    formatting, lint, types and every test, as CI does"
+	@echo "make coverage  run every test, then say which lines and branches of models, worker and web they reach"
 	@echo "make faults  kill, freeze and starve every process of both stacks at random moments (SEED=n KILLS=n LEASE=s FIGURES=file)"
 	@echo "make hostile read thousands of broken files, send thousands of odd requests (SEED=n MUTATIONS=n EXAMPLES=n)"
 	@echo "make audit   ask the public list of known holes about the packages; needs the network"
@@ -63,6 +64,16 @@ test:
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore %)
 	$(BIN)/python -m pytest $(ALONE)
+
+# The tests again, each process of theirs measured; fails below this many percent of a package's lines and branches.
+LEAST_COVERED = 90
+coverage:
+	@$(install) postgres dev torch-if-light
+	rm -rf .coverage.d
+	@export PYTHONPATH="$(CURDIR)/tests/measuring"; failed=0; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore %) || failed=1; \
+	$(BIN)/python -m pytest $(ALONE) || failed=1; \
+	unset PYTHONPATH; $(BIN)/python -m tests.measuring $(LEAST_COVERED) && exit $$failed
 
 # The long form of what `make test` does with one kill of each program.
 faults:
@@ -101,5 +112,5 @@ lock:
 	eval "$$compile --constraint requirements.txt --extra postgres --extra dev --output-file requirements-dev.txt"
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache tests/artefacts
+	rm -rf .venv build *.egg-info .coverage.d .mypy_cache .pytest_cache .ruff_cache tests/artefacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,51 @@
+"""Join what the processes of the tests have saved, tell it package by package, and judge it.
+
+Usage: python -m tests.measuring LEAST, the percent of lines, and of branches, that each package needs.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from coverage import Coverage, CoverageData
+
+from tests.measuring.sitecustomize import PACKAGES, ROOT, saved
+
+
+def main(least: float) -> int:
+    coverage = Coverage(data_file=None, config_file=str(ROOT / "pyproject.toml"))
+    _join(coverage.get_data())
+    coverage.report(include=[f"{ROOT}/{package}/*" for package in PACKAGES])
+    print()
+    enough = True
+    for package in PACKAGES:
+        lines, branches = _shares(coverage, package)
+        enough = enough and min(lines, branches) >= least
+        print(f"{package:8}{lines:5.1f} % of lines, {branches:5.1f} % of branches")
+    return 0 if enough else 1
+
+
+def _join(data: CoverageData) -> None:
+    for piece in saved():
+        other = CoverageData(no_disk=True)
+        other.loads(piece)
+        data.update(other)
+    for package in PACKAGES:  # what no process imported counts as well
+        data.touch_files([str(path) for path in (ROOT / package).rglob("*.py")])
+
+
+def _shares(coverage: Coverage, package: str) -> tuple[float, float]:
+    """Return the percent of lines and of branches that were executed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        coverage.json_report(outfile=str(path), include=[f"{ROOT}/{package}/*"])
+        totals = json.loads(path.read_text())["totals"]
+    return (
+        100 * totals["covered_lines"] / totals["num_statements"],
+        100 * totals["covered_branches"] / totals["num_branches"],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1])))
