@@ -37,10 +37,19 @@ class Measurement(Coverage):
             include=[f"{ROOT}/{package}/*" for package in PACKAGES],
         )
         self._turn = threading.RLock()  # a signal's handler may save within a save
+        self._ended = False
         self._open_map()
 
+    def end(self) -> None:
+        """Save for the last time: Python still flushes its outputs when Coverage has let go of all."""
+        self.save()
+        self._ended = True
+
     def save(self) -> None:
+        """Copy what was executed so far into the file."""
         with self._turn:
+            if self._ended:
+                return
             if self._process != os.getpid():  # forked: the other file is its parent's
                 self._open_map()
             data = self.get_data().dumps()
@@ -85,7 +94,7 @@ class SavedFirst:
 def start() -> None:
     measurement = Measurement()
     measurement.start()
-    atexit.register(measurement.save)  # after start(): at the end it comes before Coverage lets go
+    atexit.register(measurement.end)  # after start(): so it is called before Coverage's own end
     measurement.save()  # imports what saving needs, while modules can be opened
     sys.addaudithook(lambda event, values: _watch(measurement, event, values))
     _hand_on()
