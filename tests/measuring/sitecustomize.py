@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FOLDER = ROOT / ".coverage.d"  # a file for each process
 PACKAGES = ("models", "worker", "web")
+SECONDS_BETWEEN = 1  # saves
 ROOM = 4 << 20  # bytes of a file; it takes up on the disk what is written
 LENGTH = 8  # bytes before the data that say how long they are; 0 until they are whole
 
@@ -39,6 +41,26 @@ class Measurement(Coverage):
         self._turn = threading.RLock()  # a signal's handler may save within a save
         self._ended = False
         self._open_map()
+        os.register_at_fork(
+            before=self._turn.acquire,
+            after_in_parent=self._turn.release,
+            after_in_child=self._go_on_in_child,
+        )
+
+    def save_now_and_then(self) -> None:
+        """Save every second from now on, in a thread of its own: servers are killed at any moment."""
+        threading.Thread(target=self._save_for_ever, daemon=True).start()
+
+    def _save_for_ever(self) -> None:
+        while not self._ended:
+            time.sleep(SECONDS_BETWEEN)
+            with suppress(MemoryError):  # that limit is the program's, and it is tested
+                self.save()
+
+    def _go_on_in_child(self) -> None:
+        self._open_map()  # the other one is its parent's
+        self._turn.release()
+        self.save_now_and_then()
 
     def end(self) -> None:
         """Save for the last time: Python still flushes its outputs when Coverage has let go of all."""
@@ -50,8 +72,6 @@ class Measurement(Coverage):
         with self._turn:
             if self._ended:
                 return
-            if self._process != os.getpid():  # forked: the other file is its parent's
-                self._open_map()
             data = self.get_data().dumps()
             self._map[:LENGTH] = bytes(LENGTH)
             self._map[LENGTH : LENGTH + len(data)] = data
@@ -62,7 +82,6 @@ class Measurement(Coverage):
         descriptor, _ = tempfile.mkstemp(dir=FOLDER)
         os.ftruncate(descriptor, ROOM)
         self._map = mmap.mmap(descriptor, ROOM)
-        self._process = os.getpid()
         os.close(descriptor)
 
 
@@ -82,7 +101,7 @@ class SavedFirst:
         self._measurement = measurement
 
     def flush(self) -> None:
-        with suppress(MemoryError):  # that limit is the program's, and it is tested
+        with suppress(MemoryError):
             self._measurement.save()
         self._stream.flush()
 
@@ -95,6 +114,7 @@ def start() -> None:
     measurement = Measurement()
     measurement.start()
     atexit.register(measurement.end)  # after start(): so it is called before Coverage's own end
+    measurement.save_now_and_then()
     measurement.save()  # imports what saving needs, while modules can be opened
     sys.addaudithook(lambda event, values: _watch(measurement, event, values))
     _hand_on()
