@@ -162,7 +162,7 @@ def test_the_commentary_goes_on_without_it(
     bench: Bench, clip: Path, endpoint_url: str, model: str, url: str, why: str
 ) -> None:
     job = make_job(bench, clip)
-    work(bench, job, url or endpoint_url, model, call_timeout_seconds=1)
+    work(bench, job, url or endpoint_url, model, call_timeout_seconds=4)
     assert state(bench, job) == ("failed", JobState.DONE)
     with bench.store.read() as session:
         failure = get_addition(session, job.id, AdditionKind.TRANSCRIPT).failure_text

@@ -34,37 +34,33 @@ class Sound:
         self._end = round(end * SOUND_RATE)
         self._waiting: Samples = np.zeros((2, 0), np.float32)
         self._position = 0  # of the first sample that waits
-        self._frames = self._read()
-
-    def close(self) -> None:
-        self._container.close()
+        self._parts = self._unbroken()
 
     def until(self, time: Fraction) -> Iterator[tuple[Samples, int]]:
         """Yield blocks (2, BLOCK) and the number of their first sample, up to a time in seconds."""
         wanted = min(round(time * SOUND_RATE), self._end)
         while self._position + BLOCK <= wanted:
-            while self._waiting.shape[1] < BLOCK and self._take_frame():
-                pass
-            short = BLOCK - self._waiting.shape[1]
-            if short > 0:  # the sound has ended
-                self._waiting = np.pad(self._waiting, ((0, 0), (0, short)))
+            while self._waiting.shape[1] < BLOCK:
+                part = next(self._parts, None)
+                if part is None:  # the sound has ended
+                    part = np.zeros((2, BLOCK), np.float32)
+                self._waiting = np.concatenate((self._waiting, part), axis=1)
             yield self._waiting[:, :BLOCK], self._position
             self._waiting = self._waiting[:, BLOCK:]
             self._position += BLOCK
 
-    def _take_frame(self) -> bool:
-        """Append the next frame where its time wants it; False at the end."""
-        found = next(self._frames, None)
-        if found is None:
-            return False
-        time, samples = found
-        gap = round((time - self._origin) * SOUND_RATE) - self._position - self._waiting.shape[1]
-        if gap < -LATE:
-            samples = samples[:, -gap:]
-        elif gap > LATE:
-            samples = np.pad(samples, ((0, 0), (min(gap, self._end), 0)))
-        self._waiting = np.concatenate((self._waiting, samples), axis=1)
-        return True
+    def _unbroken(self) -> Iterator[Samples]:
+        """Yield all samples from time 0 on; silence, in pieces of bounded size, where none are."""
+        place = 0  # of the next sample
+        for time, samples in self._read():
+            gap = round((time - self._origin) * SOUND_RATE) - place
+            if gap > LATE:
+                for first in range(0, gap, BLOCK):
+                    yield np.zeros((2, min(gap - first, BLOCK)), np.float32)
+                place += gap
+            found = samples[:, -gap:] if gap < -LATE else samples
+            yield found
+            place += found.shape[1]
 
     def _read(self) -> Iterator[tuple[Fraction, Samples]]:
         """Yield each frame's time, by the file's clock, and its samples."""
