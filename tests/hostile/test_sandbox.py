@@ -108,3 +108,46 @@ def test_a_kernel_without_locks_is_told_of(monkeypatch: pytest.MonkeyPatch) -> N
     first, second = sandbox.missing()
     assert "no Landlock" in first
     assert "no system call filter" in second
+
+
+OLDER = {
+    "without Landlock": "sandbox._CREATE_RULESET = 99_999",
+    "before it knew the network": "sandbox._NETWORK_SINCE = sandbox._SCOPES_SINCE = 99",
+    "before it knew signals": "sandbox._SCOPES_SINCE = 99",
+    "without a filter": "sandbox._ARCHITECTURES = {}",
+}
+MAY = {
+    "open a file": {"without Landlock"},
+    "reach the network": set[str](),
+    "send a datagram": {"without a filter"},
+    "signal its parent": {*OLDER} - {"without a filter"},
+}
+"""What such a kernel lets a confined process do all the same."""
+
+
+@pytest.mark.parametrize("kernel", OLDER)
+def test_an_older_kernel_locks_what_it_can(kernel: str, tmp_path: Path) -> None:
+    if sandbox.missing():
+        pytest.skip(f"needs a kernel with every lock: {'; '.join(sandbox.missing())}")
+    (tmp_path / "there").write_text("precious")
+    program = PROGRAM.replace("if CONFINED:", f"from worker.video import sandbox\n{OLDER[kernel]}\nif CONFINED:")  # fmt: skip
+    for attempt, kernels in MAY.items():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            place = (str(tmp_path / "there"), str(server.getsockname()[1]), "confined")
+            tried = program.replace("{attempt}", ATTEMPTS[attempt])
+            done = subprocess.run([sys.executable, "-c", tried, *place], cwd=ROOT, check=False)
+        assert done.returncode == (0 if kernel in kernels else 13), attempt
+
+
+@pytest.mark.parametrize(
+    ("since", "lack"),
+    [("_NETWORK_SINCE", "the network is locked by"), ("_SCOPES_SINCE", "from sending signals")],
+)
+def test_an_older_landlock_is_told_of(
+    since: str, lack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sandbox.missing():
+        pytest.skip(f"needs a kernel with every lock: {'; '.join(sandbox.missing())}")
+    monkeypatch.setattr(sandbox, since, 99)
+    (told,) = sandbox.missing()
+    assert lack in told

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import BadFile, TooLarge
+from models.errors import BadFile, DiskFull, TooLarge
 from tests.renders.making import preview_request, render
 from tests.security.nasty import NASTY
 from tests.web.clips import write_clip
@@ -128,3 +128,8 @@ def test_a_copy_never_grows_past_its_limit(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(TooLarge, match="larger than this server keeps"):
         render(PREVIEW, tmp_path / "x", request, clip)
     assert (tmp_path / "x").stat().st_size <= 2000
+
+
+def test_a_full_disk_is_told(clip: Path) -> None:
+    with pytest.raises(DiskFull, match=r"^clip\.mp4 can't be made: the server's disk is full"):
+        render(PREVIEW, Path("/dev/full"), preview_request(clip, []), clip)

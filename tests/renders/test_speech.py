@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import Unsupported
+from models.errors import DiskFull, TooLarge, Unsupported
 from tests.renders.making import render
 from tests.security.nasty import NASTY
 from web.renders.kinds import SPEECH
@@ -113,3 +113,14 @@ def test_another_voice_says_it_otherwise(tmp_path: Path) -> None:
         spoken(tmp_path / voice, [(0, "Die Katze schläft.")], voice=voice)
     english, german = heard(tmp_path / "en-us"), heard(tmp_path / "de")
     assert not np.array_equal(english, german)
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(DiskFull, match=r"^clip\.mp4 can't be made: the server's disk is full"):
+        spoken(Path("/dev/full"), [(0, "A dog runs in.")])
+
+
+def test_a_track_never_grows_past_its_limit(tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="larger than this server keeps"):
+        spoken(tmp_path / "x", [(0, "A dog runs in.")], largest_file=2000)
+    assert (tmp_path / "x").stat().st_size <= 2000
