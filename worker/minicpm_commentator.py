@@ -1,5 +1,6 @@
 """The commentator `minicpm`: the native runtime of MiniCPM-o 4.5 behind the words of a job."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from models.errors import CommentatorFailed, OutOfMemory, PromptRefused
@@ -85,18 +86,18 @@ class MiniCPMAnswerer:
     def write(self, matter: Matter, prompt: Prompt, draft: Draft) -> Answer:
         """Ask once, in words alone; of texts that take too many tokens, the beginnings."""
         asked = _asked(prompt)
-        for most in _QUOTED:
-            request = Request(
+        *longer, shortest = (
+            Request(
                 messages=_telling(matter, most),
                 sampling=_sampling(matter.number, prompt, asked),
                 time_limit_s=prompt.time_limit_s,
             )
-            try:
+            for most in _QUOTED
+        )
+        for request in longer:
+            with suppress(PromptRefused):
                 return _answer(self._ask(request, draft))
-            except PromptRefused:
-                if most == _QUOTED[-1]:
-                    raise
-        raise AssertionError("unreachable")
+        return _answer(self._ask(shortest, draft))
 
     def accelerator(self) -> Accelerator | None:
         memory = self._engine.device_memory()

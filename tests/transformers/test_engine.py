@@ -11,11 +11,11 @@ pytest.importorskip("torch", reason="the commentator transformers needs PyTorch"
 pytest.importorskip("transformers", reason="the commentator transformers needs that package")
 import torch
 
-from models.errors import OutOfMemory, PromptRefused
+from models.errors import CommentatorFailed, OutOfMemory, PromptRefused
 from tests.transformers.asking import answer, asked, prompt, watching, window
 from tests.transformers.conftest import open_answerer
 from tests.transformers.tiny import NO_SYSTEM, TEMPLATE, write_network
-from worker.commentator import CommentatorLost, Draft, Unwanted
+from worker.commentator import CommentatorLost, Draft, Matter, Prompt, Unwanted
 from worker.transformers.commentator import TransformersAnswerer
 
 
@@ -112,6 +112,24 @@ def test_pictures_without_room_are_left_out_and_noted(answerer: TransformersAnsw
 def test_a_prompt_without_room_is_refused(answerer: TransformersAnswerer) -> None:
     with pytest.raises(PromptRefused, match=r"with 1 picture has .* tokens, and there is room for"):
         answer(answerer, count=3, tokens=2040)
+
+
+def test_no_text_is_too_long_for_a_summary_unless_there_is_no_room_at_all(
+    answerer: TransformersAnswerer,
+) -> None:
+    rare = "\U0001242e" * 400  # cuneiform: several tokens a character
+    long = Matter((rare,) * 9, 2, 1)
+    told = answerer.write(long, prompt(12), Draft())
+    assert 9 * 20 < (told.tokens_in or 0) <= 2048 - 12
+    with pytest.raises(PromptRefused, match="there is room for"):
+        answerer.write(long, prompt(2040), Draft())
+
+
+def test_a_job_without_a_prompt_is_told(answerer: TransformersAnswerer) -> None:
+    with pytest.raises(CommentatorFailed, match="no prompt"):
+        answerer.write(Matter(("A dog runs.",), 2, 1), Prompt(12, None), Draft())
+    with pytest.raises(CommentatorFailed, match="no prompt"):
+        answerer.answer(window(1), Prompt(12, None), None, Draft())
 
 
 def ask_four(answerer: TransformersAnswerer) -> list[str]:

@@ -210,3 +210,15 @@ def test_a_summary_needs_no_picture_and_no_text_is_too_long_for_it(
     prompt = Prompt(12, asked())
     long = minicpm.tell(Matter((rare,) * 9, 2, 2), prompt, Draft())
     assert (long.tokens_in or 0) > (short.tokens_in or 0)
+
+
+def test_a_summary_without_any_room_is_refused(minicpm: AskingCommentator) -> None:
+    with pytest.raises(PromptRefused, match="MAX_NEW_TOKENS"):
+        minicpm.tell(Matter(("A dog runs.",), 2, 1), Prompt(2040, asked()), Draft())
+
+
+def test_a_job_without_a_prompt_is_told(minicpm: AskingCommentator) -> None:
+    with pytest.raises(CommentatorFailed, match="no prompt"):
+        minicpm.tell(Matter(("A dog runs.",), 2, 1), Prompt(12, None), Draft())
+    with pytest.raises(CommentatorFailed, match="no prompt"):
+        minicpm.comment(window(1), Prompt(12, None), None, Draft())

@@ -1,6 +1,7 @@
 """A job's words and pictures → a request to the engine; the reply → words, times and tokens."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,14 +101,13 @@ class TransformersAnswerer:
             raise CommentatorFailed("This job has no prompt: submit the video anew.")
         sampling = _sampling(matter.number, prompt, prompt.prompting)
         system = telling_system(matter.sentences)
-        for most in _QUOTED:
-            user = telling_question([text[:most] for text in matter.texts])
-            try:
+        *longer, shortest = (
+            telling_question([text[:most] for text in matter.texts]) for most in _QUOTED
+        )
+        for user in longer:
+            with suppress(PromptRefused):
                 return self._ask(system, user, (), sampling, prompt, draft)
-            except PromptRefused:
-                if most == _QUOTED[-1]:
-                    raise
-        raise AssertionError("unreachable")
+        return self._ask(system, shortest, (), sampling, prompt, draft)
 
     def _ask(
         self,
