@@ -196,7 +196,7 @@ class Client:
         return segment
 
     def search(self, words: str, **filters: str) -> "FindShape":
-        """Find comments that hold all words."""
+        """Find comments, speech and summaries that hold all words."""
         found: FindShape = self._json("GET", "/api/search", params={"q": words, **filters})
         return found
 

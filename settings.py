@@ -111,7 +111,7 @@ class Settings:
     fetch_urls: int = _setting(0, "1: videos may be added by web address; the server fetches them")
     fetch_hosts: str = _setting(
         "",
-        "hosts, with commas between, that may be fetched from although they are on a private network",
+        "hosts that may be fetched from although they aren't public: names, addresses or networks such as 10.0.0.0/8, with commas between",
     )
     requests_per_minute: int = _setting(
         1200, "API requests of one person, where PASSWORD is set", "1/min"
@@ -344,9 +344,8 @@ class Settings:
 
     @property
     def private_hosts(self) -> frozenset[str]:
-        """Return the names in FETCH_HOSTS, as they stand in addresses."""
-        names = (name.strip().lower().strip("[]") for name in self.fetch_hosts.split(","))
-        return frozenset(name for name in names if name)
+        """Return the entries of FETCH_HOSTS, as they stand in addresses."""
+        return _hosts(self.fetch_hosts)
 
     def _check_metrics(self) -> None:
         if not 0 <= self.metrics_port <= 65535:
@@ -381,9 +380,9 @@ class Settings:
         return tuple(dict.fromkeys(name for name in names if name))
 
     @property
-    def allowed_webhook_hosts(self) -> tuple[str, ...]:
-        """Return the entries of WEBHOOK_HOSTS."""
-        return tuple(name.strip().lower() for name in self.webhook_hosts.split(",") if name.strip())
+    def private_webhook_hosts(self) -> frozenset[str]:
+        """Return the entries of WEBHOOK_HOSTS, as they stand in addresses."""
+        return _hosts(self.webhook_hosts)
 
     @property
     def transcribes(self) -> bool:
@@ -507,3 +506,8 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
 def read_settings() -> Settings:
     """Build the settings of this process."""
     return Settings.from_env(os.environ)
+
+
+def _hosts(entries: str) -> frozenset[str]:
+    names = (name.strip().lower().strip("[]") for name in entries.split(","))
+    return frozenset(name for name in names if name)

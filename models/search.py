@@ -1,39 +1,40 @@
-"""Full-text search over what is shown of every segment, corrections included.
+"""Full-text search over comments, corrections included, speech, and summaries with their chapters.
 
-The index is the migrations' own: tables called search_… that triggers keep in step with the segments,
-in the same transaction. A word is found by its English stem, or as it stands; the last one, which may
+The index is the migrations' own: tables and a view called search_… that triggers keep in step with what
+is searched, in the same transaction. A word is found by its English stem, or as it stands; the last one, which may
 still be being typed, also by its beginning.
 
-Of a word that more than POOL comments hold, the newest POOL are ranked.
+Of a word that more than POOL texts hold, the newest POOL are ranked.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     String,
     Subquery,
     and_,
     any_,
+    case,
     cast,
     column,
     func,
     literal_column,
     select,
     table,
-    tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidRequest
-from models.segments import shown_words
 from models.tables import Job, JobState, Segment
 
 POOL = 2500
@@ -47,9 +48,20 @@ _EXCERPT = 280  # characters of a comment that are shown
 
 _WORD = re.compile(r"\w+")
 
-_WORDS = table(
-    "search_words", column("id"), column("job_id"), column("segment_index"), column("words")
+_WORDS = table("search_words", column("id"), column("job_id"), column("words"))
+_TEXTS = table(
+    "search_texts",
+    *(column(name) for name in ("id", "job_id", "source", "number", "start_ms", "end_ms")),
+    *(column(name) for name in ("text", "corrected")),
 )
+
+
+class Source(StrEnum):
+    """What a text is that was found."""
+
+    COMMENT = "comment"
+    SPEECH = "speech"  # what is said in the video
+    SUMMARY = "summary"  # of a chapter, or of the whole video
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a comment, and whether it was looked for."""
+    """A stretch of a text, and whether it was looked for."""
 
     text: str
     is_hit: bool
@@ -75,7 +87,11 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Hit:
     job: Job
-    segment: Segment
+    source: Source
+    window: int | None  # at its beginning; None: no such window has been told yet
+    start_ms: int
+    end_ms: int
+    is_corrected: bool
     excerpt: list[Piece]
 
 
@@ -94,7 +110,7 @@ class _Term:
 
 
 def find(session: Session, wish: Wish, *, limit: int, offset: int = 0) -> Found:
-    """Return the comments that hold all the words. Raises InvalidRequest for a query that is too long."""
+    """Return the texts that hold all the words. Raises InvalidRequest for a query that is too long."""
     if len(wish.words) > LONGEST_QUERY:
         raise InvalidRequest(
             f"The search has {len(wish.words)} characters; at most {LONGEST_QUERY} are taken."
@@ -114,12 +130,20 @@ def find(session: Session, wish: Wish, *, limit: int, offset: int = 0) -> Found:
     ).all()
     if not rows:
         return Found([], 0)
-    marked = (_mark_sqlite if is_sqlite else _mark_postgres)(session, terms, [r.id for r in rows])
-    segments = _segments(session, [(row.job_id, row.segment_index) for row in rows])
+    ids = [row.id for row in rows]
+    marked = (_mark_sqlite if is_sqlite else _mark_postgres)(session, terms, ids)
+    texts = _texts(session, ids)
     hits = [
-        Hit(job, segment, list(_excerpt(shown_words(segment).text, marked[row.id])))
-        for row in rows
-        for job, segment in (segments[row.job_id, row.segment_index],)
+        Hit(
+            job=told.Job,
+            source=Source(told.source),
+            window=told.window,
+            start_ms=told.start_ms,
+            end_ms=told.end_ms,
+            is_corrected=bool(told.corrected),
+            excerpt=list(_excerpt(told.text, marked[told.id])),
+        )
+        for told in (texts[id_] for id_ in ids)
     ]
     return Found(hits, rows[0].total)
 
@@ -152,15 +176,20 @@ def _wanted(wish: Wish) -> Select[Any] | None:
     return select(Job.id).where(and_(*filters)) if filters else None
 
 
-def _segments(
-    session: Session, keys: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], tuple[Job, Segment]]:
-    rows = session.execute(
-        select(Job, Segment)
-        .join(Segment, Segment.job_id == Job.id)
-        .where(tuple_(Segment.job_id, Segment.index).in_(keys))
+def _texts(session: Session, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return what stands behind the numbers of the index, with its job and window."""
+    shown_then = (
+        select(func.max(Segment.index))
+        .where(Segment.job_id == _TEXTS.c.job_id, Segment.start_ms <= _TEXTS.c.start_ms)
+        .scalar_subquery()
     )
-    return {(segment.job_id, segment.index): (job, segment) for job, segment in rows}
+    window = case((_TEXTS.c.source == Source.COMMENT, _TEXTS.c.number), else_=shown_then)
+    rows = session.execute(
+        select(_TEXTS, window.label("window"), Job)
+        .join(Job, Job.id == _TEXTS.c.job_id)
+        .where(_TEXTS.c.id.in_(ids))
+    )
+    return {row.id: row for row in rows}
 
 
 # SQLite: FTS5. A quoted string is never read as an operator.
@@ -183,7 +212,7 @@ def _rank_sqlite(terms: Sequence[_Term], wanted: Select[Any] | None) -> Subquery
     for name in _fts_tables(terms):
         fts = table(name, column("rowid"), column("rank"))
         pool = (
-            select(_WORDS.c.id, _WORDS.c.job_id, _WORDS.c.segment_index, fts.c.rank.label("place"))
+            select(_WORDS.c.id, fts.c.rank.label("place"))
             .join(_WORDS, _WORDS.c.id == fts.c.rowid)
             .where(literal_column(name).op("MATCH")(_fts_query(name, terms)))
             .order_by(fts.c.rowid.desc())
@@ -193,13 +222,7 @@ def _rank_sqlite(terms: Sequence[_Term], wanted: Select[Any] | None) -> Subquery
             pool = pool.where(_WORDS.c.job_id.in_(wanted))
         pools.append(select(pool.subquery()))
     both = union_all(*pools).subquery()
-    return (
-        select(
-            both.c.id, both.c.job_id, both.c.segment_index, func.min(both.c.place).label("place")
-        )
-        .group_by(both.c.id, both.c.job_id, both.c.segment_index)
-        .subquery()
-    )
+    return select(both.c.id, func.min(both.c.place).label("place")).group_by(both.c.id).subquery()
 
 
 def _mark_sqlite(
@@ -219,8 +242,8 @@ def _mark_sqlite(
         marked[id_].append(text)
     if terms[-1].is_open:
         beginning = _folded(terms[-1].text.split()[-1])
-        texts = table("search_texts", column("id"), column("text"))
-        for id_, text in session.execute(select(texts).where(texts.c.id.in_(ids))):
+        wanted = select(_TEXTS.c.id, _TEXTS.c.text).where(_TEXTS.c.id.in_(ids))
+        for id_, text in session.execute(wanted):
             marked[id_].append(_mark_beginnings(text, beginning))
     return marked
 
@@ -264,7 +287,7 @@ def _config(name: str) -> ColumnElement[Any]:
 def _rank_postgres(terms: Sequence[_Term], wanted: Select[Any] | None) -> Subquery:
     query = _ts_query("english", terms).op("||")(_ts_query("simple", terms))
     pool = (
-        select(_WORDS.c.id, _WORDS.c.job_id, _WORDS.c.segment_index, _WORDS.c.words)
+        select(_WORDS.c.id, _WORDS.c.words)
         .where(_WORDS.c.words.op("@@")(query))
         .order_by(_WORDS.c.id.desc())
         .limit(POOL)
@@ -275,31 +298,23 @@ def _rank_postgres(terms: Sequence[_Term], wanted: Select[Any] | None) -> Subque
         pool = pool.where(_WORDS.c.job_id == any_(ids))
     newest = pool.subquery()
     place = (-func.ts_rank(newest.c.words, query)).label("place")
-    return select(newest.c.id, newest.c.job_id, newest.c.segment_index, place).subquery()
+    return select(newest.c.id, place).subquery()
 
 
 def _mark_postgres(
     session: Session, terms: Sequence[_Term], ids: Sequence[int]
 ) -> dict[int, list[str]]:
     options = f'HighlightAll=true, StartSel="{_BEGIN}", StopSel="{_END}"'
-    shown = func.coalesce(Segment.correction, Segment.text)
     headlines = [
-        func.ts_headline(_config(config), shown, _ts_query(config, terms), options)
+        func.ts_headline(_config(config), _TEXTS.c.text, _ts_query(config, terms), options)
         for config in ("english", "simple")
     ]
-    rows = session.execute(
-        select(_WORDS.c.id, *headlines)
-        .join(
-            Segment,
-            (Segment.job_id == _WORDS.c.job_id) & (Segment.index == _WORDS.c.segment_index),
-        )
-        .where(_WORDS.c.id.in_(ids))
-    )
+    rows = session.execute(select(_TEXTS.c.id, *headlines).where(_TEXTS.c.id.in_(ids)))
     return {row[0]: list(row[1:]) for row in rows}
 
 
 def _excerpt(text: str, marked: Sequence[str]) -> Iterator[Piece]:
-    """Cut a comment into pieces that were looked for and others; a long one around its first hit."""
+    """Cut a text into pieces that were looked for and others; a long one around its first hit."""
     hit = [False] * len(text)
     for copy in marked:
         if copy.replace(_BEGIN, "").replace(_END, "") == text:

@@ -9,7 +9,7 @@ from models.errors import AppError, InvalidRequest, NotFound
 from models.tables import Fetch, FetchKind
 from web.fetching.download import name_in
 from web.fetching.folder import check_file, list_folder
-from web.fetching.hosts import parse_url
+from web.fetching.urls import parse_url
 from web.fetching.watcher import watch_wish
 from web.filenames import clean_filename
 from web.intake import refusal_of, remove_upload

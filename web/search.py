@@ -19,7 +19,7 @@ FURTHEST = 1000
 
 @bp.get("/search")
 def search() -> Response:
-    """Find comments that hold all the words of `q`, the best first."""
+    """Find comments, speech and summaries that hold all the words of `q`, the best first."""
     limit = whole_number("limit", HITS_A_PAGE, 1, MOST_HITS)
     offset = whole_number("offset", 0, 0, FURTHEST)
     wish = Wish(
@@ -43,7 +43,7 @@ def search() -> Response:
 
 
 def _hit_shape(hit: Hit) -> HitShape:
-    job, segment = hit.job, hit.segment
+    job = hit.job
     return HitShape(
         job_id=job.id,
         filename=job.filename,
@@ -51,11 +51,12 @@ def _hit_shape(hit: Hit) -> HitShape:
         commentator=job.commentator,
         profile=job.parameters.get("profile"),
         created_ms=job.created_ms,
-        index=segment.index,
-        start_ms=segment.start_ms,
-        end_ms=segment.end_ms,
+        source=hit.source.value,
+        index=hit.window,
+        start_ms=hit.start_ms,
+        end_ms=hit.end_ms,
         excerpt=[PieceShape(text=piece.text, hit=piece.is_hit) for piece in hit.excerpt],
-        corrected=segment.correction is not None,
-        page=f"{url_for('pages.show', job_id=job.id)}#t={segment.start_ms / 1000:g}",
-        still=still_url(job, segment.index),
+        corrected=hit.is_corrected,
+        page=f"{url_for('pages.show', job_id=job.id)}#t={hit.start_ms / 1000:g}",
+        still=None if hit.window is None else still_url(job, hit.window),
     )

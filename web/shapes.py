@@ -534,7 +534,7 @@ class PieceShape(TypedDict):
 
 
 class HitShape(TypedDict):
-    """A comment that was found."""
+    """A text that was found."""
 
     job_id: str
     filename: str
@@ -542,13 +542,14 @@ class HitShape(TypedDict):
     commentator: str
     profile: str | None
     created_ms: int  # of the job
-    index: int
+    source: str  # "comment", "speech" or "summary", of a chapter or of the whole video
+    index: int | None  # of the window at its beginning; null: not told yet
     start_ms: int
     end_ms: int
     excerpt: list[PieceShape]  # join their texts; plain text, not HTML
     corrected: bool
     page: str  # the job's, at this second
-    still: str | None  # null: the video was removed
+    still: str | None  # of the window; null: the video was removed
 
 
 class FindShape(TypedDict):

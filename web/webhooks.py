@@ -1,12 +1,13 @@
 """The JSON API for webhooks: who is told of jobs' ends, and what became of each message."""
 
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from models import webhooks
 from models.errors import InvalidRequest
-from models.outbound import check_url
+from models.outbound import Hosts, NotAllowed, hosts_of_webhooks
 from models.tables import Delivery, DeliveryState, Webhook
 from models.webhooks import Event
 from web.query import choice, whole_number
@@ -19,6 +20,8 @@ from web.shapes import (
     WebhookShape,
 )
 from web.site import site
+
+LONGEST_URL = 2000  # characters
 
 bp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks")
 
@@ -124,8 +127,34 @@ def _wish(required: set[str], optional: set[str]) -> dict[str, Any]:
             'Send {"url": "https://…", "events": ["job.done", …]}; a change may also hold {"enabled": true}.'
         )
     if "url" in wish:
-        check_url(wish["url"], site().settings.allowed_webhook_hosts)
+        _check_url(wish["url"], hosts_of_webhooks(site().settings))
     return dict(wish)
+
+
+def _check_url(url: str, hosts: Hosts) -> None:
+    """Refuse what can't be sent to; a name is judged when it is looked up. Raises InvalidRequest."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidRequest("A webhook's url is an address such as https://example.org/hook.")
+    if parts.username is not None or parts.fragment or len(url) > LONGEST_URL:
+        raise InvalidRequest(
+            f"A webhook's url has no password, no fragment and at most {LONGEST_URL} characters."
+        )
+    try:
+        hosts.check_written(parts.hostname)
+    except NotAllowed as refusal:
+        raise InvalidRequest(str(refusal)) from None
+
+
+def _split(url: str) -> SplitResult | None:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 (it raises)
+    except ValueError:
+        return None
+    return parts
 
 
 def _shape(row: Webhook) -> WebhookShape:

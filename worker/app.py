@@ -17,6 +17,7 @@ from celery.exceptions import SecurityWarning
 from models import chunks, hints
 from models.log import configure as configure_log
 from models.media import open_media
+from models.outbound import hosts_of_webhooks
 from models.store import Store
 from settings import Settings
 from telemetry import exposing, tracing
@@ -117,7 +118,7 @@ def run_beat(settings: Settings) -> int:
     # A thread of this process, with its state in memory: a kill leaves neither child nor torn file.
     beat = EmbeddedService(app, thread=True, scheduler_cls="worker.scheduler:LocalScheduler")
     beat.start()
-    Courier(store, settings.allowed_webhook_hosts).start()
+    Courier(store, hosts_of_webhooks(settings)).start()
     return _run(app, "beat", hints.SWEEP_QUEUE, 1)  # which answers who asks whether it lives
 
 

@@ -13,7 +13,7 @@ import httpx
 
 from models import webhooks
 from models.errors import StoreBusy
-from models.outbound import NotAllowed, resolve
+from models.outbound import Hosts, NotAllowed, UnknownHost
 from models.store import Store
 from models.webhooks import Attempt, Message
 
@@ -29,7 +29,7 @@ class Courier:
     """Serves each webhook one message after another, several webhooks at once."""
 
     store: Store
-    allowed: tuple[str, ...]  # hosts that needn't be public
+    hosts: Hosts
     _busy: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -68,7 +68,7 @@ class Courier:
         """Send what is due for a webhook."""
         try:
             while (message := self._claim(webhook_id)) is not None:
-                attempt = send(http, message, self.allowed)
+                attempt = send(http, message, self.hosts)
                 log.info(
                     "webhook told webhook_id=%s message_id=%s status=%s error=%s",
                     webhook_id,
@@ -91,13 +91,13 @@ class Courier:
             return webhooks.claim_due(session, webhook_id)
 
 
-def send(http: httpx.Client, message: Message, allowed: tuple[str, ...]) -> Attempt:
+def send(http: httpx.Client, message: Message, hosts: Hosts) -> Attempt:
     """Post a message, signed, to the address that was checked; of the answer only the status is read."""
     begun = time.monotonic()
     status, error = None, None
     try:
-        status = _post(http, message, allowed)
-    except NotAllowed as refusal:
+        status = _post(http, message, hosts)
+    except (NotAllowed, UnknownHost) as refusal:
         error = str(refusal)
     except httpx.TimeoutException:
         error = f"No answer came within {PATIENCE_S:.0f} s."
@@ -106,9 +106,9 @@ def send(http: httpx.Client, message: Message, allowed: tuple[str, ...]) -> Atte
     return Attempt(status, error, round((time.monotonic() - begun) * 1000))
 
 
-def _post(http: httpx.Client, message: Message, allowed: tuple[str, ...]) -> int:
-    address = resolve(message.url, allowed)
+def _post(http: httpx.Client, message: Message, hosts: Hosts) -> int:
     parts = urlsplit(message.url)
+    address = hosts.addresses_of(parts.hostname or "", parts.port or 0)[0]
     now_s = int(time.time())
     request = http.build_request(
         "POST",

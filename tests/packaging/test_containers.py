@@ -40,6 +40,13 @@ def test_the_compose_file_keeps_to_the_specification() -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_the_broker_answers_the_other_services_whoever_built_it(compose: dict[str, Any]) -> None:
+    """Redis as its makers ship it refuses all but its own machine as long as it has no password."""
+    command = compose["services"]["redis"]["command"]
+    assert command[command.index("--protected-mode") + 1] == "no"
+    assert "ports" not in compose["services"]["redis"]
+
+
 def test_each_dependency_is_a_service(compose: dict[str, Any]) -> None:
     services = compose["services"]
     assert set(services) == OURS | OTHERS | OBSERVERS

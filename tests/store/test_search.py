@@ -1,4 +1,4 @@
-"""The search: what is found on both stores, and that its index keeps step with the segments."""
+"""The search: what is found on both stores, and that its index keeps step with what is told."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 from migrations import downgrade, upgrade
-from models import chunks, jobs
+from models import chunks, jobs, passages, utterances
 from models.corrections import correct
 from models.errors import InvalidRequest
 from models.search import Found, Wish, find
 from models.store import Store
-from models.tables import Job, JobState
+from models.tables import Job, JobState, Passage, Utterance
 from tests.conftest import open_store
 from tests.security.nasty import NASTY
 from tests.store.rows import LEASE_MS, claim, make_job, segment
@@ -42,7 +42,9 @@ def look(store: Store, words: str, **filters: object) -> Found:
 
 
 def windows(store: Store, words: str, **filters: object) -> list[int]:
-    return sorted(hit.segment.index for hit in look(store, words, **filters).hits)
+    return sorted(
+        hit.window for hit in look(store, words, **filters).hits if hit.window is not None
+    )
 
 
 FOUND = [
@@ -70,7 +72,7 @@ def test_words_are_found(store: Store) -> None:
 
 def test_the_better_hit_comes_first(store: Store) -> None:
     say(store, ["A dog, two cats, a car, a horse and a boat at the sea.", "A dog.", "A cat."])
-    assert [hit.segment.index for hit in look(store, "dog").hits] == [1, 0]
+    assert [hit.window for hit in look(store, "dog").hits] == [1, 0]
 
 
 def test_what_was_looked_for_is_told_apart(store: Store) -> None:
@@ -107,6 +109,97 @@ def test_a_correction_is_found_and_the_original_no_longer(store: Store) -> None:
     assert (windows(store, "woman"), windows(store, "man"), windows(store, "car")) == ([0], [], [1])
 
 
+def tell(store: Store, job_id: str) -> None:
+    """Let a job of STREET have heard three sentences, and tell two chapters made of three parts."""
+    heard = [(0, 0, 500), (0, 1, 5_000), (1, 0, 13_000)]
+    words = ("Welcome to the harbour.", "The harbour is old.", "Goodbye, harbour!")
+    parts = [(0, 0, 0, 2, True), (0, 1, 2, 3, False), (0, 2, 3, 4, False), (1, 0, 2, 4, True)]
+    with store.write() as session:
+        for (piece, number, at), said in zip(heard, words, strict=True):
+            row = Utterance(piece=piece, number=number, start_ms=at, end_ms=at + 900, text=said)
+            session.add(row)
+            row.job_id, row.language = job_id, "en"
+        for level, index, first, stop, is_chapter in [*parts, (2, 0, 0, 4, False)]:
+            row_of_passage = passage(job_id, level, index, first, stop, is_chapter)
+            session.add(row_of_passage)
+        session.flush()
+        for level, index, _, _, _ in [*parts, (2, 0, 0, 4, False)]:
+            told = passages.get_passage(session, job_id, level, index)
+            assert told is not None
+            told.title, told.text = f"Title{level}{index}", f"A lighthouse {level}{index}."
+            passages.fill_in(session, told)
+
+
+def passage(
+    job_id: str, level: int, index: int, first: int, stop: int, is_chapter: bool
+) -> Passage:
+    return Passage(
+        job_id=job_id,
+        level=level,
+        index=index,
+        first=first,
+        stop=stop,
+        start_ms=first * 4000,
+        end_ms=stop * 4000,
+        is_chapter=is_chapter,
+        title="",
+        text="",
+        **dict.fromkeys(("waiting_ms", "prefill_ms", "generate_ms", "total_ms"), 0.0),
+    )
+
+
+def places(store: Store, words: str) -> list[tuple[str, int | None, int, str]]:
+    """Return source, window, begin and text of each hit."""
+    return sorted(
+        (hit.source.value, hit.window, hit.start_ms, "".join(piece.text for piece in hit.excerpt))
+        for hit in look(store, words).hits
+    )
+
+
+SPEECH = [
+    ("speech", 0, 500, "Welcome to the harbour."),
+    ("speech", 1, 5_000, "The harbour is old."),
+    ("speech", 3, 13_000, "Goodbye, harbour!"),
+]
+SUMMARY = [
+    ("summary", 0, 0, "Title00: A lighthouse 00."),
+    ("summary", 0, 0, "Title20: A lighthouse 20."),  # of the whole video
+    ("summary", 2, 8_000, "Title10: A lighthouse 10."),  # what its parts say is shown nowhere
+]
+
+
+def test_speech_and_summaries_are_found_and_said_to_be_so(store: Store) -> None:
+    tell(store, say(store))
+    assert places(store, "harbours") == SPEECH
+    assert places(store, "lightho") == SUMMARY
+    assert places(store, '"title10 a"') == SUMMARY[2:]
+    assert {place[0] for place in places(store, "dog")} == {"comment"}
+    (hit,) = look(store, "welcome").hits
+    assert [piece.text for piece in hit.excerpt if piece.is_hit] == ["Welcome"]
+
+
+def test_what_is_heard_or_told_anew_takes_the_old_ones_place(store: Store) -> None:
+    job_id = say(store)
+    tell(store, job_id)
+    with store.write() as session:
+        utterances.store_piece(session, job_id, 0, [])
+        passages.lay_out(session, job_id, [passage(job_id, 0, 0, 0, 4, True)])
+    assert places(store, "harbour") == SPEECH[2:]
+    assert places(store, "lighthouse") == []
+    with store.write() as session:
+        told = passage(job_id, 0, 0, 0, 4, True)
+        told.text = "A ferry."  # chapter and whole at once, without a title
+        passages.fill_in(session, told)
+    assert places(store, "ferry") == [("summary", 0, 0, "A ferry.")]
+
+
+def test_speech_is_found_before_there_is_a_comment(store: Store) -> None:
+    with store.write() as session:
+        job_id = make_job(session).id
+    tell(store, job_id)
+    assert [hit.window for hit in look(store, "welcome").hits] == [None]
+
+
 def _correct_and_fail(session: Session, job_id: str) -> None:
     correct(session, job_id, 0, "A zebra.", revision=0, by=None)
     raise InvalidRequest("The request breaks off.")
@@ -121,6 +214,8 @@ def test_what_is_undone_is_not_found(store: Store) -> None:
 
 def test_a_deleted_job_leaves_nothing_in_the_index(store: Store) -> None:
     gone, kept = say(store), say(store)
+    for job_id in (gone, kept):
+        tell(store, job_id)
     with store.write() as session:
         jobs.delete_job(session, gone)
     assert {hit.job.id for hit in look(store, "dog").hits} == {kept}
@@ -128,7 +223,7 @@ def test_a_deleted_job_leaves_nothing_in_the_index(store: Store) -> None:
         session.execute(delete(Job).where(Job.id == kept))  # as a cascade, too
     with store.read() as session:
         assert session.scalar(text("SELECT count(*) FROM search_words")) == 0
-    assert look(store, "dog").total == 0
+    assert [look(store, words).total for words in ("dog", "harbour", "lighthouse")] == [0, 0, 0]
     if store.engine.dialect.name == "sqlite":
         with store.write() as session:
             for name in ("search_stems", "search_plain"):
@@ -162,8 +257,8 @@ def test_pages_of_hits_adjoin(store: Store) -> None:
     say(store, [f"A dog number {number}." for number in range(30)])
     with store.read() as session:
         pages = [find(session, Wish("dog"), limit=10, offset=offset) for offset in (0, 10, 20, 30)]
-    seen = [hit.segment.index for page in pages for hit in page.hits]
-    assert sorted(seen) == list(range(30))
+    seen = [hit.window for page in pages for hit in page.hits]
+    assert sorted(number for number in seen if number is not None) == list(range(30))
     assert [page.total for page in pages] == [30, 30, 30, 0]
 
 
@@ -190,8 +285,16 @@ def test_a_query_that_is_too_long_is_refused(store: Store) -> None:
 def test_what_was_said_before_the_index_is_found(empty_database_url: str) -> None:
     store = open_store(empty_database_url)
     upgrade(store)
-    say(store)
-    downgrade(store, "0004")
+    tell(store, say(store))
+    downgrade(store, "0011")
+    downgrade(store, "0005")  # without speech and summaries
     upgrade(store)
     assert windows(store, "dog") == [1, 3]
+    tell(store, say(store))
+    downgrade(store, "0011")
+    upgrade(store)
+    assert (places(store, "harbour"), places(store, "lighthouse")) == (SPEECH, SUMMARY)
+    downgrade(store, "0004")
+    upgrade(store)
+    assert {place[0] for place in places(store, "dog")} == {"comment"}
     store.engine.dispose()

@@ -13,14 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from models.errors import InvalidRequest
-from models.outbound import is_public
+from models.outbound import Hosts, NotAllowed, UnknownHost, is_public, look_up
 from tests.web.clips import write_large_clip
 from tests.web.conftest import BuildApp, site_of
 from tests.web.fetching import count_jobs, make_due, one, wish, work
 from tests.web.file_server import FileServer, running_file_server
 from web.fetching.download import Web
-from web.fetching.hosts import Hosts, parse_url, resolve
-from web.fetching.source import Interrupted
+from web.fetching.urls import parse_url
 
 LOCAL = "127.0.0.1"
 
@@ -271,10 +270,9 @@ PRIVATE = [
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_no_private_address_may_be_asked_however_it_is_written(address: str) -> None:
-    with pytest.raises((InvalidRequest, Interrupted)) as refusal:
-        Hosts().addresses_of(parse_url(address))
-    # A system that doesn't read such a number as an address finds no such name: just as well.
-    assert isinstance(refusal.value, InvalidRequest) or "leads to no server" in str(refusal.value)
+    # Who doesn't read such a number as an address refuses it or finds no such name: just as well.
+    with pytest.raises((InvalidRequest, NotAllowed, UnknownHost)):
+        Hosts("FETCH_HOSTS").addresses_of(parse_url(address).host, 80)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
@@ -317,17 +315,25 @@ def test_a_private_host_is_not_connected_to(strict: Flask, files: FileServer) ->
     assert files.asked == []
 
 
-def test_a_redirect_to_a_private_host_is_not_followed(app: Flask, client: FlaskClient) -> None:
+def test_a_redirect_to_a_private_host_is_not_followed(strict: Flask) -> None:
+    def find(host: str, port: int) -> list[str]:
+        return [LOCAL] if host == "files.example" else look_up(host, port)
+
+    web, client = (
+        Web(Hosts("FETCH_HOSTS", frozenset({"files.example"}), find)),
+        strict.test_client(),
+    )
     with running_file_server() as hidden, running_file_server() as files:
         for path, place in {
             "/name": hidden.url(host="localhost"),
             "/metadata": "http://169.254.169.254/latest/meta-data/",
             "/file": "file:///etc/passwd",
             "/mapped": hidden.url(host="[::ffff:127.0.0.1]"),
+            "/address": hidden.url(),
         }.items():
             files.redirects[path] = place
-            url = one(client, urls=[files.url(path)])
-            work(app)
+            url = one(client, urls=[files.url(path, host="files.example")])
+            work(strict, web)
             assert client.get(url).get_json()["failure"]["kind"] == "invalid", path
         assert hidden.asked == []
 
@@ -345,7 +351,7 @@ def test_a_name_is_looked_up_once_and_that_address_is_asked(
 
     client = strict.test_client()
     url = one(client, urls=[files.url(host="rebind.example")])
-    work(strict, Web(Hosts(resolve=rebind)))
+    work(strict, Web(Hosts("FETCH_HOSTS", look_up=rebind)))
     assert client.get(url).get_json()["failure"]["kind"] == "invalid"
     assert files.asked == []
     assert looked_up == ["rebind.example"]
@@ -363,7 +369,7 @@ def test_the_judged_address_is_connected_to_under_the_hosts_name(
 
     client = strict.test_client()
     url = one(client, urls=[files.url(host="files.example")])
-    work(strict, Web(Hosts(frozenset({"files.example"}), once)))
+    work(strict, Web(Hosts("FETCH_HOSTS", frozenset({"files.example"}), once)))
     assert client.get(url).get_json()["state"] == "done"
     assert seen == [("files.example", files.port)]
     assert files.asked[0][2] == f"files.example:{files.port}"
@@ -372,15 +378,26 @@ def test_the_judged_address_is_connected_to_under_the_hosts_name(
 def test_of_several_addresses_the_next_is_asked_when_one_is_away(
     strict: Flask, files: FileServer
 ) -> None:
-    hosts = Hosts(frozenset({"files.example"}), lambda host, port: ["::1", LOCAL])
+    hosts = Hosts("FETCH_HOSTS", frozenset({"files.example"}), lambda host, port: ["::1", LOCAL])
     client = strict.test_client()
     url = one(client, urls=[files.url(host="files.example")])
     work(strict, Web(hosts))
     assert client.get(url).get_json()["state"] == "done"
 
 
+def test_what_may_be_asked_though_it_isnt_public_is_named_or_lies_in_a_network() -> None:
+    """Of several addresses those alone are asked that may be."""
+    hosts = Hosts(
+        "FETCH_HOSTS",
+        frozenset({"nas.lan", "10.0.0.0/8"}),
+        lambda host, port: ["192.168.1.5"] if host == "NAS.lan." else ["172.16.0.1", "10.1.2.3"],
+    )
+    assert [str(address) for address in hosts.addresses_of("NAS.lan.", 80)] == ["192.168.1.5"]
+    assert [str(address) for address in hosts.addresses_of("other.lan", 80)] == ["10.1.2.3"]
+
+
 def test_names_are_looked_up_by_the_system() -> None:
-    assert LOCAL in resolve("localhost", 80)
+    assert LOCAL in look_up("localhost", 80)
 
 
 def test_where_nothing_is_fetched_by_address_nothing_is(build_app: BuildApp) -> None:
@@ -425,7 +442,7 @@ def test_a_certificate_must_be_for_the_hosts_name(
     client = strict.test_client()
     with running_file_server(own) as files:
         files.content = clip.read_bytes()
-        web = Web(Hosts(names, lambda host, port: [LOCAL]), trust)
+        web = Web(Hosts("FETCH_HOSTS", names, lambda host, port: [LOCAL]), trust)
         states = []
         for name in sorted(names):
             url = one(client, urls=[f"https://{name}:{files.port}/bars.mp4"])

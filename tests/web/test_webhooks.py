@@ -22,6 +22,7 @@ from sqlalchemy import select, update
 from models import jobs, webhooks
 from models.clock import now_ms
 from models.errors import BadFile
+from models.outbound import Hosts
 from models.store import Store
 from models.tables import Delivery, Webhook
 from tests.web.commenting import comment_windows, fail_next
@@ -31,7 +32,7 @@ from tests.web.requests import upload
 from worker.courier import Courier
 
 ROOT = Path(__file__).parents[2]
-LOCAL = ("127.0.0.1",)
+LOCAL = Hosts("WEBHOOK_HOSTS", frozenset({"127.0.0.1"}))
 
 
 @pytest.fixture
@@ -274,7 +275,7 @@ def test_a_name_that_leads_inside_is_not_followed(
     with store.write() as session:
         session.execute(update(Webhook).values(url=receiver.url.replace("127.0.0.1", host)))
     cancel_one(client, known_clip)
-    Courier(store, ()).serve(http, hook["id"])
+    Courier(store, Hosts("WEBHOOK_HOSTS")).serve(http, hook["id"])
     assert receiver.received == []
     (delivery,) = told(client, hook)
     assert "WEBHOOK_HOSTS" in delivery["attempts"][0]["error"]

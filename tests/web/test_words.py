@@ -13,6 +13,7 @@ from models.commentators import OWN
 from models.parameters import RANGES, SWITCHES
 from models.profiles import PROFILES
 from models.prompting import PROMPT_RANGES
+from models.search import Source
 from models.tables import JobState
 from web import words
 from web.exports import GROUPS, WRITERS
@@ -21,7 +22,7 @@ from web.renders import RENDERINGS
 WEB = Path(words.__file__).parent
 ENGLISH = json.loads((words.LANGUAGES / "en.json").read_text())
 ALL = {**ENGLISH["pages"], **ENGLISH["scripts"]}
-BEGUN = r"""(?:state|step|verb|unit|segment|field|counts|commentator|profile|format|key|copy)[.]|job[.]silence-|batch[.]done-|format[.]group-"""
+BEGUN = r"""(?:state|step|verb|unit|segment|field|counts|commentator|profile|format|key|copy)[.]|job[.]silence-|batch[.]done-|format[.]group-|find[.]source[.]"""
 
 
 def keys_in(pattern: str) -> set[str]:
@@ -75,6 +76,8 @@ def test_what_the_server_knows_by_name_has_words_and_the_same_as_the_api() -> No
         assert ALL[f"format.group-{number}"] == group
     for state in JobState:
         assert ALL[f"state.{state}"] == state
+    for source in Source:
+        assert ALL[f"find.source.{source}"] == source
 
 
 @pytest.fixture

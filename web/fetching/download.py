@@ -12,9 +12,10 @@ import httpx
 from werkzeug.http import parse_options_header
 
 from models.arriving import Arriving
-from models.errors import FetchFailed, TimedOut, Unsupported
-from web.fetching.hosts import Hosts, parse_url
+from models.errors import FetchFailed, InvalidRequest, TimedOut, Unsupported
+from models.outbound import Address, Hosts, NotAllowed, UnknownHost
 from web.fetching.source import Interrupted, Opened
+from web.fetching.urls import parse_url
 from web.multipart import TURN
 
 MOST_REDIRECTS = 5
@@ -99,14 +100,14 @@ def _connect(web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack
     """Connect to the first of the judged addresses that answers."""
     host = url.raw_host.decode("ascii")
     trouble: Exception | None = None
-    for address in web.hosts.addresses_of(url):
+    for address in _judged(web.hosts, url):
         # A client each: a pool would take connections for the same if only their addresses are.
         client = stack.enter_context(
             httpx.Client(verify=web.trust, trust_env=False, timeout=_TIMEOUT)
         )
         request = client.build_request(
             "GET",
-            url.copy_with(host=address.partition("%")[0]),
+            url.copy_with(host=str(address)),
             headers={
                 "Host": url.netloc.decode("ascii"),
                 "User-Agent": _AGENT,
@@ -123,6 +124,17 @@ def _connect(web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise Interrupted(f"{host[:100]} gives no proper answer: {_reason(error)}.") from error
     raise Interrupted(f"{host[:100]} can't be reached: {_reason(trouble)}.")
+
+
+def _judged(hosts: Hosts, url: httpx.URL) -> list[Address]:
+    """Return where to connect to for a URL. Raises InvalidRequest and Interrupted."""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        return hosts.addresses_of(url.raw_host.decode("ascii"), port)
+    except NotAllowed as refusal:
+        raise InvalidRequest(str(refusal)) from None
+    except UnknownHost as trouble:
+        raise Interrupted(str(trouble)) from None
 
 
 @contextmanager

@@ -28,11 +28,11 @@ from models.errors import (
     TooLarge,
     Unsupported,
 )
+from models.outbound import hosts_to_fetch_from
 from models.owners import new_owner
 from models.tables import Fetch, FetchKind
 from web.fetching import download, folder
 from web.fetching.download import Web
-from web.fetching.hosts import Hosts
 from web.fetching.source import Interrupted, Opened
 from web.filenames import clean_filename
 from web.intake import finish_upload, remove_upload
@@ -66,7 +66,7 @@ class Fetcher:
     def __init__(self, site: Site, web: Web | None = None) -> None:
         """`web` is how the network is reached, if not as the settings say."""
         self._site = site
-        self._web = web or Web(Hosts(site.settings.private_hosts))
+        self._web = web or Web(hosts_to_fetch_from(site.settings))
         self._owner = new_owner()
         self._turns: dict[str, _Turn] = {}
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-// The search over all commentary: answers as one types, and keeps what is asked in the address.
+// The search over comments, speech and summaries: answers as one types, and keeps what is asked in the address.
 
 import { search } from "./api.js";
 import { showState } from "./actions.js";
@@ -83,6 +83,7 @@ function row(hit) {
     return mark;
   }));
   const by = [
+    say(`find.source.${hit.source}`),
     say("job.by", { commentator: hit.commentator }),
     hit.profile && say(`profile.${hit.profile}`),
     ago(hit.created_ms),

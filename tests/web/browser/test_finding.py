@@ -8,9 +8,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.errors import BadFile, TimedOut
+from models.jobs import add
+from models.tables import AdditionKind
+from tests.speech.clips import write_tones
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_job_page import LINES, SECOND_WINDOWS
+from tests.web.browser.test_story import hear, summarise
 from tests.web.commenting import comment_windows, fail_next
 from tests.web.server import Server
 
@@ -32,10 +36,10 @@ def test_words_lead_to_the_second_at_which_they_were_said(
     page.keyboard.type("something mov")
     hits = page.locator(".hit")
     expect(hits).to_have_count(2)
-    expect(page.locator("#found")).to_have_text("2 comments, the best first")
+    expect(page.locator("#found")).to_have_text("2 places, the best first")
     expect(hits.first.locator("mark").last).to_have_text("moves")
     field.fill("at least")
-    expect(page.locator("#found")).to_contain_text("comments")
+    expect(page.locator("#found")).to_contain_text("places")
     shoot(page, "find")
     field.fill("zebra")
     expect(hits).to_have_count(1)
@@ -48,6 +52,32 @@ def test_words_lead_to_the_second_at_which_they_were_said(
     expect(page.locator(f"{LINES}[aria-current]")).to_contain_text("READY")
     page.go_back()
     expect(field).to_have_value("READY")
+
+
+def test_what_is_said_in_a_video_and_told_of_it_is_found_too(
+    page: Page, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clip = write_tones(tmp_path_factory.mktemp("sound") / "tones.mp4", 12, [(1, 3, 440)])
+    job_id = queue(server, clip)["id"]
+    comment_windows(server.store, server.media, job_id, 100, "A ferry leaves the harbour.")
+    for kind in (AdditionKind.TRANSCRIPT, AdditionKind.SUMMARY):
+        with server.store.write() as session:
+            add(session, job_id, kind)
+        if kind is AdditionKind.TRANSCRIPT:
+            hear(server.store, job_id, [(8100, 9000, "<b>Harbour</b> to the left.")])
+        else:
+            summarise(server.store, server.media, job_id)
+    page.goto("/find?q=harbour")
+    hits = page.locator(".hit")
+    expect(hits.filter(has_text="comment ·")).not_to_have_count(0)
+    expect(hits.filter(has_text="summary ·")).not_to_have_count(0)
+    heard = hits.filter(has_text="speech ·")
+    expect(heard.locator(".excerpt")).to_have_text("<b>Harbour</b> to the left.")
+    expect(heard.locator("mark")).to_have_text("Harbour")
+    heard.get_by_role("link").click()
+    line = page.locator(f"{LINES}[aria-current]")
+    expect(line.locator(".time")).to_have_text("0:08")
+    expect(line.locator(".heard")).to_contain_text("to the left")
 
 
 @pytest.fixture
