@@ -7,7 +7,7 @@ import { clock, duration, speed } from "./words.js";
 export const STEPS = ["waiting", "decode", "vision", "prefill", "generate"];
 const COLUMNS = [...STEPS, "total"];
 const MOST_BARS = 150;
-const FEWEST_BARS = 24; // that have room: so that three windows don't look like walls
+const FEWEST_BARS = 12; // that have room: so that three windows don't look like walls
 const SLOWEST = 5;
 const ROWS_MORE = 200;
 const PACES = 120; // points of the line
@@ -83,7 +83,7 @@ export class Timings {
 
   showChart() {
     this.chart ??= stackedBars(this.place.querySelector(".bars"), STEPS, {
-      x: (tick) => (Number.isInteger(tick) ? tick + 1 : ""),
+      x: (tick) => (Number.isInteger(tick) && tick < this.windowCount ? tick + 1 : ""),
       y: (tick) => (tick ? duration(tick) : "0"),
     }, {
       read: (at) => this.read(this.bars[at] ?? null),
