@@ -1,6 +1,6 @@
 // A job's page: joins the feed, the player, the commentary and the timings.
 
-import { showActions, showState, tell } from "./actions.js";
+import { attempt, showActions, showState, tell } from "./actions.js";
 import { Announcer } from "./announcing.js";
 import { Commentary } from "./commentary.js";
 import { editLine } from "./corrections.js";
@@ -233,4 +233,4 @@ heedKeys({
 addEventListener("hashchange", goToLinked);
 goToLinked();
 feed.start();
-showRuns(find("#runs"), page.dataset.id);
+attempt(() => showRuns(find("#runs"), page.dataset.id));

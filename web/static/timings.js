@@ -55,9 +55,12 @@ export class Timings {
     this.windowCount = windowCount;
     this.place.hidden = false;
     this.pending ??= setTimeout(async () => {
-      await loadCharts();
+      const charts = await loadCharts().then(() => ["showChart", "showPace"], (error) => {
+        this.readout.textContent = error.message;
+        return []; // the tables tell the same
+      });
       // One after the other, each a short task: thousands of windows take a while to add up.
-      for (const show of ["showSummary", "showChart", "showPace", "showSlowest", "showTokens", "fillTable"]) {
+      for (const show of ["showSummary", ...charts, "showSlowest", "showTokens", "fillTable"]) {
         this[show]();
         await new Promise((done) => { setTimeout(done); });
       }

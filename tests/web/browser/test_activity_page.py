@@ -47,6 +47,22 @@ def test_it_tells_of_jobs_throughput_failures_and_workers(
     expect(page.get_by_role("heading", name="Activity")).to_be_visible()
 
 
+def test_without_its_charts_a_page_still_tells_all(
+    forgiving_page: Page, server: Server, clip: Path
+) -> None:
+    job = queue(server, clip, window_hop="4")
+    comment_windows(server.store, server.media, job["id"], 9)
+    forgiving_page.route("**/uPlot.iife.min.js", lambda route: route.abort())
+    forgiving_page.goto("/activity")
+    expect(forgiving_page.locator(".pace")).to_have_text("The charts could not be loaded.")
+    expect(forgiving_page.locator("[data-state=done]")).to_have_text("1")
+    forgiving_page.goto(job["links"]["page"])
+    expect(forgiving_page.locator("#timings .readout")).to_have_text(
+        "The charts could not be loaded."
+    )
+    expect(forgiving_page.locator("#timings .slowest li")).to_have_count(5)
+
+
 def _worker(name: str) -> Worker:
     now = now_ms()
     return Worker(
