@@ -12,7 +12,7 @@ from models.tables import Worker, new_id
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_job_page import SECOND_WINDOWS, comment
-from tests.web.commenting import fail_next
+from tests.web.commenting import comment_windows, fail_next
 from tests.web.server import Server
 
 

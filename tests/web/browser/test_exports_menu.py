@@ -123,6 +123,7 @@ def test_what_a_job_does_not_have_is_offered_once_it_is_there(
         expect(link).to_have_attribute("aria-disabled", "true")
         expect(link).to_have_accessible_description(re.compile(reason))
     page.get_by_role("button", name="Summarise this video").click()
+    expect(page.locator("#story .forget")).to_be_visible()  # it has been asked for
     with server.store.write() as session:
         jobs.add(session, job["id"], AdditionKind.TRANSCRIPT)
     hear(server.store, job["id"], [(1000, 3000, "Good evening.")])
