@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,12 @@ def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
         if wish.wait:
             job = _wait(client, job)
             if write_exports(client, job, wish.outputs, alone=alone):
-                results["not rendered"] += 1
+                results["not written"] += 1
         results[job["state"]] += 1
     if not alone:
         totals = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
         click.echo(totals, err=True)
-    return 1 if results.keys() & {"refused", "failed", "cancelled", "not rendered"} else 0
+    return 1 if results.keys() & {"refused", "failed", "cancelled", "not written"} else 0
 
 
 def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
@@ -128,7 +129,7 @@ def write_exports(
 ) -> int:
     """Write each wanted format; in a folder, a file is called after the video. Return the exit status.
 
-    `choices` go to the formats that know them.
+    `choices` go to the formats that know them. What the server refuses is told; the others are written.
     """
     status = 0
     for export_format, out in outputs.items():
@@ -139,8 +140,14 @@ def write_exports(
             status = 1
             continue
         pieces = client.save(job["id"], export_format, fitting)
+        try:
+            first = next(pieces, b"")
+        except Refused as refusal:  # chapters or speech that this job doesn't have
+            click.echo(f"no {export_format}: {printable(str(refusal))}", err=True)
+            status = 1
+            continue
         if out == "-":
-            for piece in pieces:
+            for piece in chain([first], pieces):
                 click.echo(piece, nl=False)
             continue
         target = Path(out)
@@ -148,7 +155,7 @@ def write_exports(
             target = target / f"{_stem(job)}.{EXTENSIONS.get(export_format, export_format)}"
         try:
             with target.open("wb") as file:
-                file.writelines(pieces)
+                file.writelines(chain([first], pieces))
         except OSError as error:
             raise click.FileError(str(target), error.strerror) from error
     return status

@@ -245,7 +245,7 @@ def list_jobs(client: Client, state: str, limit: int) -> None:
 @click.option("--voice", metavar="LANGUAGE", help="Who speaks m4a and wav  [default: en-us]")
 @_server_option
 def export(client: Client, job_id: str, **options: str | None) -> int:
-    """Write a job's commentary, as far as it is. Exit status 1 if a file can't be rendered."""
+    """Write a job's commentary, as far as it is. Exit status 1 if a file can't be rendered, or isn't there."""
     wanted = {name: out for name in FORMATS if (out := options[name]) is not None}
     if not wanted:
         raise click.UsageError("Name an output, e.g. --srt - or --json talk.json.")

@@ -106,6 +106,19 @@ def get_addition(session: Session, job_id: str, kind: AdditionKind) -> Addition:
     return addition
 
 
+def version_of(session: Session, job_id: str) -> tuple[object, ...]:
+    """Return what changes whenever an addition of the job is asked for, grows, ends or is removed."""
+    heard = session.scalar(select(func.count()).where(Utterance.job_id == job_id))
+    rows = list_additions(session, job_id)
+    return (heard, *((row.kind, row.asked_ms, row.finished_ms, row.failure_kind) for row in rows))
+
+
+def with_contents(session: Session, kind: AdditionKind, job_ids: Iterable[str]) -> set[str]:
+    """Return those of the jobs of whose addition there is something, be it part of a transcript."""
+    table = Utterance if kind is AdditionKind.TRANSCRIPT else Passage
+    return set(session.scalars(select(table.job_id).where(table.job_id.in_(job_ids)).distinct()))
+
+
 @dataclass(frozen=True, slots=True)
 class Making:
     """How far an addition is: steps, as far as they are known."""

@@ -28,6 +28,7 @@ from web import (
     reference,
     runs,
     safety,
+    scripts,
     search,
     sign_in,
     summary,
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> Flask:
     limits.install(app, settings)
     health.install(app)
     words.install(app)
+    scripts.install(app)
     for part in (
         activity,
         api,

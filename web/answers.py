@@ -1,21 +1,21 @@
 """From the store's rows to the API's answers: records, addresses and progress."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from flask import url_for
 from sqlalchemy.orm import Session
 
-from models.additions import Making, makings_of_all
+from models.additions import Making, makings_of_all, with_contents
 from models.commentators import COMMENTATORS, why_unserved
 from models.parameters import Parameters
 from models.profiles import DEFAULT_PROFILE, PROFILES
 from models.progress import Progress, progress_of_all
 from models.segments import list_partial, with_first_picture
-from models.tables import Job, Segment
+from models.tables import AdditionKind, Job, Segment
 from models.windows import milliseconds
 from settings import Settings
 from web import thumbnails
-from web.exports import WRITERS
+from web.exports import CHAPTERS, COMMENTS, SPEECH, WRITERS
 from web.records import job_record, segment_record, video_record
 from web.renders import RENDERINGS
 from web.shapes import (
@@ -41,13 +41,35 @@ def job_shape(session: Session, site: Site, job: Job) -> JobShape:
 def job_shapes(session: Session, site: Site, jobs: Sequence[Job]) -> list[JobShape]:
     progress, makings = progress_of_all(session, jobs), makings_of_all(session, jobs)
     pictured = with_first_picture(session, [job.id for job in jobs])
+    told = _told(session, makings)
     return [
-        _job_shape(site, job, progress[job.id], makings[job.id], job.id in pictured) for job in jobs
+        _job_shape(site, job, progress[job.id], makings[job.id], job.id in pictured, told[job.id])
+        for job in jobs
     ]
 
 
+def _told(session: Session, makings: Mapping[str, Sequence[Making]]) -> dict[str, set[str]]:
+    """Return what there is to export of each job: comments always, chapters and speech where they are."""
+    told = {job_id: {COMMENTS} for job_id in makings}
+    everything = [(job_id, making) for job_id, its in makings.items() for making in its]
+    for kind, name in ((AdditionKind.SUMMARY, CHAPTERS), (AdditionKind.TRANSCRIPT, SPEECH)):
+        begun = [
+            job_id
+            for job_id, making in everything
+            if making.kind is kind and (making.state == "ready" or name == SPEECH)
+        ]
+        for job_id in with_contents(session, kind, begun) if begun else ():
+            told[job_id].add(name)
+    return told
+
+
 def _job_shape(
-    site: Site, job: Job, progress: Progress, makings: Sequence[Making], is_pictured: bool
+    site: Site,
+    job: Job,
+    progress: Progress,
+    makings: Sequence[Making],
+    is_pictured: bool,
+    told: Container[str],
 ) -> JobShape:
     return {
         **job_record(job),
@@ -60,7 +82,7 @@ def _job_shape(
         "eta_ms": progress.eta_ms,
         "still": still_url(job, 0) if is_pictured else None,
         "thumbnails": _thumbnails_shape(job),
-        "links": _links(job),
+        "links": _links(job, told),
     }
 
 
@@ -92,7 +114,7 @@ def _thumbnails_shape(job: Job) -> ThumbnailsShape:
     )
 
 
-def _links(job: Job) -> LinksShape:
+def _links(job: Job, told: Container[str]) -> LinksShape:
     return LinksShape(
         self=url_for("api.show", job_id=job.id),
         page=url_for("pages.show", job_id=job.id),
@@ -101,7 +123,9 @@ def _links(job: Job) -> LinksShape:
         transcript=url_for("transcript.show", job_id=job.id),
         events=url_for("events.stream", job_id=job.id),
         exports={
-            name: url_for("exporting.export", job_id=job.id, export_format=name) for name in WRITERS
+            name: url_for("exporting.export", job_id=job.id, export_format=name)
+            for name, writer in WRITERS.items()
+            if writer.tells in told
         },
         renders={
             name: url_for("exporting.show", job_id=job.id, export_format=name)

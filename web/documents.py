@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from models import jobs
+from models import additions, jobs
 from models.clock import now_ms
+from models.errors import NotFound
 from models.frame_rate import frame_rate
 from models.scratch import refusal
 from models.segments import list_segments, version_of
@@ -15,7 +16,7 @@ from models.store import Store
 from models.tables import Job
 from models.utterances import list_utterances
 from telemetry.registry import our_version
-from web.exports import Choice, Document, Writer, merged
+from web.exports import Choice, Document, Writer, merged, missing
 from web.records import job_record, read_summary, segment_record, utterance_record, video_record
 from web.shapes import SegmentRecord
 from web.site import Site
@@ -50,7 +51,10 @@ def tag_of(here: Site, job_id: str, choice: Choice, export_format: str) -> str:
     """Return what stays the same as long as the export would say the same. Raises NotFound."""
     with here.store.read() as session:
         job = jobs.get_job(session, job_id)
-        told = (job_record(job), video_record(job.video), version_of(session, job_id))
+        told = (
+            *(job_record(job), video_record(job.video)),
+            *(version_of(session, job_id), additions.version_of(session, job_id)),
+        )
     known_by = repr((told, choice, export_format, our_version()))
     return hashlib.sha256(known_by.encode(errors="replace")).hexdigest()[:32]
 
@@ -58,8 +62,11 @@ def tag_of(here: Site, job_id: str, choice: Choice, export_format: str) -> str:
 def written(document: Document, writer: Writer) -> BinaryIO:
     """Return the document in a format, as a file that goes when it is closed.
 
-    Raises DiskFull or StoreBusy where the disk can't take it.
+    Raises NotFound where the job has nothing of what the format tells, DiskFull or StoreBusy where the
+    disk can't take it.
     """
+    if reason := missing(document, writer.tells):
+        raise NotFound(reason)
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:

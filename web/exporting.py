@@ -10,7 +10,16 @@ from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from models import jobs
 from models.errors import InvalidRequest, NotFound
 from web.documents import open_document, tag_of, written
-from web.exports import CUES, GROUPS, TEXTS, WRITERS, Choice, Document, download_stem
+from web.exports import (
+    COMMENTS,
+    CUES,
+    GROUPS,
+    TEXTS,
+    WRITERS,
+    Choice,
+    Document,
+    download_stem,
+)
 from web.renders import DEFAULT_VOICE, RENDERINGS, Order, place_order
 from web.sending import send_stored
 from web.shapes import ExportsShape, FormatShape, RenderShape, VoiceShape
@@ -45,6 +54,7 @@ def formats() -> list[FormatShape]:
             title=writer.title,
             group=writer.group,
             purpose=writer.purpose,
+            tells=writer.tells,
             rendered=False,
             speaks=False,
             choices=["text", "cues"],
@@ -57,6 +67,7 @@ def formats() -> list[FormatShape]:
             title=rendering.title,
             group=GROUPS[-1],
             purpose=rendering.purpose,
+            tells=COMMENTS,
             rendered=True,
             speaks=rendering.speaks,
             choices=["text", *rendering.choices],
@@ -74,7 +85,7 @@ def schema() -> Response:
 
 @bp.get("/jobs/<id:job_id>/export.<export_format>")
 def export(job_id: str, export_format: str) -> Response:
-    """Send what was said so far; `inline=1` is for players."""
+    """Send what was said so far, or 404 of chapters and speech that a job doesn't have; `inline=1` is for players."""
     if export_format in RENDERINGS:
         return _send_render(job_id, export_format)
     writer = WRITERS.get(export_format)

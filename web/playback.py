@@ -6,43 +6,22 @@ tell it: of a maker that was killed the note grows old, and the copy may be aske
 
 import json
 import logging
-import os
-import select
-import subprocess
-import sys
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from models.clock import now_ms
-from models.errors import (
-    FAILURES,
-    AppError,
-    BadFile,
-    Conflict,
-    DiskFull,
-    InternalError,
-    OutOfMemory,
-    StoreBusy,
-    TimedOut,
-)
+from models.errors import AppError, BadFile, Conflict, DiskFull, StoreBusy
 from models.media import Media
 from models.scratch import refusal
 from models.tables import Video
 from models.videos import why_removed
+from web.child import Unwanted, run
 from web.shapes import PlaybackShape
 
 PROGRAM = "worker.video.playback"
-ROOT = Path(__file__).parents[1]  # from where the program can be imported
-ENVIRONMENT = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 MOST_WAITING = 20
-STALL_SECONDS = 120  # without a word from the child, which speaks twice a second once it has begun
-SLOW_DISK = 20e6  # bytes a second: the whole file is read before it begins
-LONGEST_SECONDS = 24 * 3600
-LONGEST_LINE = 1 << 14  # bytes
 FRESH_MS = 15_000  # an older note of work under way is of a maker that has died
 
 log = logging.getLogger(__name__)
@@ -129,6 +108,8 @@ class Playbacks:
                 self._write_note(wish.video_id, "making", 0.0)
             try:
                 self._make(wish)
+            except Unwanted:
+                log.info("no copy for playing: its video is gone video_id=%s", wish.video_id)
             except AppError as error:
                 log.warning(
                     "no copy for playing video_id=%s reason=%s",
@@ -146,7 +127,7 @@ class Playbacks:
                 )
 
     def _make(self, wish: Wish) -> None:
-        """Write the copy; a video that is deleted meanwhile leaves none. Raises AppErrors."""
+        """Write the copy; a video that is deleted meanwhile leaves none. Raises AppErrors and Unwanted."""
         room = min(self.most_bytes, self.media.scratch.free_bytes() // 2)
         if room < 1 << 20:
             raise DiskFull("The server's disk is full: delete old jobs, or make room on the disk.")
@@ -156,7 +137,14 @@ class Playbacks:
                 path.open("rb", buffering=0) as source,
                 self.media.scratch.making() as (part, output),
             ):
-                self._run(wish, source.fileno(), output, room)
+                run(
+                    PROGRAM,
+                    {**asdict(wish), "most_bytes": room},
+                    {"descriptor": source.fileno(), "output": output},
+                    "The file",
+                    "converted",
+                    lambda progress: self._go_on(wish, progress),
+                )
                 if self.media.has_video(wish.video_id):
                     self.media.keep_playback(part, wish.video_id, self.most_bytes)
             log.info("copy for playing made video_id=%s", wish.video_id)
@@ -167,72 +155,12 @@ class Playbacks:
         finally:
             self._forget_note(wish.video_id)
 
-    def _run(self, wish: Wish, source: int, output: int, most_bytes: int) -> None:
-        request = asdict(wish) | {
-            "descriptor": source,
-            "output": output,
-            "most_bytes": most_bytes,
-        }
-        patience = STALL_SECONDS + os.fstat(source).st_size / SLOW_DISK
-        process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            start_new_session=True,
-            pass_fds=(source, output),
-            bufsize=0,
-        )
-        with process:
-            try:
-                assert process.stdin is not None
-                process.stdin.write(json.dumps(request).encode())  # shorter than a pipe's buffer
-                process.stdin.close()
-                self._listen(wish, process, patience)
-            except TimeoutError:
-                raise TimedOut(
-                    "The file took too long to convert and was given up. It may be damaged."
-                ) from None
-            except EOFError:
-                assert process.stderr is not None
-                complaint = process.stderr.read(LONGEST_LINE).decode(errors="replace")
-                raise _death(process.wait()) from RuntimeError(complaint)
-            finally:
-                process.kill()
-
-    def _listen(self, wish: Wish, process: "subprocess.Popen[bytes]", patience: float) -> None:
-        """Note the child's progress until it says how it ended. Raises AppErrors, TimeoutError, EOFError."""
-        assert process.stdout is not None
-        last_moment = monotonic() + LONGEST_SECONDS
-        heard, progress = b"", 0.0
-        silent_since = monotonic()
-        while True:
-            line, newline, rest = heard.partition(b"\n")
-            if newline:
-                heard, silent_since = rest, monotonic()
-                patience = min(patience, STALL_SECONDS)
-                words = json.loads(line)
-                if "done" in words:
-                    return
-                if "failure" in words:
-                    kind = FAILURES.get(words["failure"]["kind"], StoreBusy)
-                    raise kind(f"The file {words['failure']['text']}")
-                progress = float(words["progress"])
-                self._write_note(wish.video_id, "making", progress)
-                continue
-            if not self.media.has_video(wish.video_id):
-                raise BadFile("The file is no longer here; the job was deleted.")
-            if monotonic() - silent_since > patience or monotonic() > last_moment:
-                raise TimeoutError
-            if not select.select([process.stdout], [], [], 1.0)[0]:
-                self._write_note(wish.video_id, "making", progress)
-                continue
-            piece = os.read(process.stdout.fileno(), LONGEST_LINE)
-            if not piece or len(heard) > LONGEST_LINE:
-                raise EOFError
-            heard += piece
+    def _go_on(self, wish: Wish, progress: float) -> bool:
+        """Note the progress; False if the video has been deleted."""
+        if not self.media.has_video(wish.video_id):
+            return False
+        self._write_note(wish.video_id, "making", progress)
+        return True
 
     def _write_note(
         self, video_id: str, state: str, progress: float, message: str | None = None
@@ -263,14 +191,3 @@ def playback_shape(playbacks: Playbacks, video_id: str, url: str) -> PlaybackSha
         message=message,
         url=url if state == "ready" else None,
     )
-
-
-def _death(status: int) -> AppError:
-    if status == -9:
-        return OutOfMemory(
-            "The system ended the conversion, probably because memory ran out. Try again when the "
-            "machine is less busy."
-        )
-    if status < 0:
-        return BadFile("The file made the converter crash: it is probably damaged.")
-    return InternalError(f"The converter failed with status {status}: a bug of ours.")

@@ -131,7 +131,7 @@ class LinksShape(TypedDict):
     summary: str
     transcript: str
     events: str
-    exports: dict[str, str]  # by format
+    exports: dict[str, str]  # by format: those of which there is something
     renders: dict[str, str]  # by format: those that take time to make
 
 
@@ -566,6 +566,7 @@ class FormatShape(TypedDict):
     title: str
     group: str
     purpose: str  # one line: what it is for
+    tells: str  # "comments", "chapters" or "speech"; of the latter two a job may have none
     rendered: bool  # made on demand, which takes time
     speaks: bool
     choices: list[str]  # what can be chosen: "text", "cues", "voice"

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
-import pytest
 
-from tests.exports.documents import HOSTILE, document, exported, segment, summary
+from tests.exports.documents import HOSTILE, NO_COMMENTS, document, exported, segment, summary
 from tests.journey.footage import write_moving_square
-from web.exports import Document
+from web.exports import WRITERS, Document, missing
+from web.shapes import UtteranceRecord
 
+SPOKEN = UtteranceRecord(start_ms=900, end_ms=2400, text="Go on!", language="en")
 SEGMENTS = [segment(n, n * 4000, min((n + 1) * 4000, 15_040), f"Words {n}.") for n in range(4)]
 
 
@@ -40,11 +41,11 @@ def test_a_list_for_a_description() -> None:
     assert exported("chapterlist", late) == "0:00 One\n1:05 Two\n1:02:03 Chapter 3\n"
 
 
-@pytest.mark.parametrize("format_name", ["chapters", "chapterlist", "ffmetadata"])
-def test_without_a_summary_the_video_is_one_chapter(format_name: str) -> None:
-    text = exported(format_name, document(SEGMENTS, filename="my dog.mp4"))
-    assert re.search(r"my dog$", text, re.MULTILINE)
-    assert "dog.mp4" not in text.replace("Video: my dog.mp4", "")
+def test_what_a_document_has_nothing_of_is_missing() -> None:
+    bare, whole = document(SEGMENTS), replace(told("The beach"), speech=[SPOKEN])
+    lacking = {name for name, writer in WRITERS.items() if missing(bare, writer.tells)}
+    assert lacking == {*NO_COMMENTS}
+    assert not any(missing(whole, writer.tells) for writer in WRITERS.values())
 
 
 def test_ffmpeg_reads_the_chapters_and_puts_them_into_a_copy(tmp_path: Path) -> None:

@@ -59,15 +59,17 @@ def test_submit_waits_and_writes_what_is_asked_for(
 def test_export_writes_every_format_and_waits_for_those_that_take_time(
     stack: Stack, clip: Path, tmp_path: Path
 ) -> None:
-    submitted = reelnotes(stack.data_dir, "submit", str(clip), "--wait")
+    submitted = reelnotes(stack.data_dir, "submit", str(clip), "--wait", "--summary")
     job_id = submitted.stdout.split()[0]
     outputs = [part for name in FORMATS for part in (f"--{name}", str(tmp_path))]
     result = reelnotes(
         stack.data_dir, "export", job_id, *outputs, "--cues", "merged", "--voice", "en-gb"
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 1, result.stderr
+    assert result.stderr.count("Nothing of what is said in this video has been written down.") == 2
     stem = f"clip-{job_id}"
-    extensions = {EXTENSIONS.get(name, name) for name in FORMATS}
+    there = {*FORMATS} - {"speechsrt", "speechvtt"}
+    extensions = {EXTENSIONS.get(name, name) for name in there}
     assert {path.name for path in tmp_path.iterdir()} == {f"{stem}.{e}" for e in extensions}
     assert (tmp_path / f"{stem}.mp4").read_bytes()[4:8] == b"ftyp"
     assert (tmp_path / f"{stem}.wav").read_bytes()[:4] == b"RIFF"

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from models.videos import VideoFacts
+from web.child import run
 from web.probe import probe
-from web.renders.child import run
 
 
 def render(
@@ -18,7 +18,8 @@ def render(
         files["video"] = os.open(video, os.O_RDONLY)
     try:
         request = {"largest_file": 50_000_000, **request}
-        return run(program, request, files, "clip.mp4", lambda progress: True)
+        told = run(program, request, files, "clip.mp4", "rendered", lambda progress: True)
+        return [str(note) for note in told["notes"]]
     finally:
         for descriptor in files.values():
             os.close(descriptor)

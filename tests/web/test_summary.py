@@ -1,5 +1,7 @@
 """A summary over HTTP: asked for with the job or afterwards, told, exported, removed."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from flask.testing import FlaskClient
 from tests.story.test_steps import Teller, run
 from tests.web.commenting import comment_windows
 from tests.web.requests import upload
+from web.exports import CHAPTERS, WRITERS
 from web.site import Site
 from worker.keeper import Keeper
 from worker.site import Site as WorkerSite
@@ -40,7 +43,39 @@ def test_a_job_is_done_when_the_summary_it_was_asked_for_is(
     assert (chapter["start_ms"], chapter["end_ms"]) == (0, job["video"]["duration_ms"])
     export = client.get(job["links"]["exports"]["json"]).get_json(force=True)
     assert export["summary"] == told["summary"]
-    assert client.get(job["links"]["exports"]["chapterlist"]).text == "0:00 A title\n"
+    assert client.get(shape["links"]["exports"]["chapterlist"]).text == "0:00 A title\n"
+
+
+def test_chapters_are_offered_and_exported_as_long_as_there_is_a_summary(
+    client: FlaskClient, site: Site, worker: WorkerSite, clip: Path
+) -> None:
+    job = upload(client, clip)
+    comment_windows(site.store, site.media, job["id"], job["windows_total"])
+    of_chapters = {name for name, writer in WRITERS.items() if writer.tells == CHAPTERS}
+    address, tags = f"/api/jobs/{job['id']}/export", set()
+
+    def offered() -> set[str]:
+        tags.add(client.get(f"{address}.json").headers["ETag"])
+        shape = client.get(job["links"]["self"]).get_json()
+        return of_chapters & set(shape["links"]["exports"])
+
+    def answers() -> set[int]:
+        return {client.get(f"{address}.{name}").status_code for name in of_chapters}
+
+    assert (offered(), answers()) == (set(), {404})
+    refusal = client.get(f"{address}.chapters").get_json()["error"]
+    assert (refusal["kind"], "summary" in refusal["message"]) == ("not-found", True)
+    client.post(job["links"]["summary"])
+    run(worker, job["id"])
+    assert (offered(), answers()) == (of_chapters, {200})
+    client.delete(job["links"]["summary"])
+    assert (offered(), answers()) == (set(), {404})
+    assert (
+        len(tags) == 3
+    )  # who kept an export without, or with, a summary learns that it is another
+    wish = {"format": "chapters", "id": job["id"]}
+    with zipfile.ZipFile(io.BytesIO(client.post("/api/jobs/export", data=wish).data)) as archive:
+        assert "summary" in archive.read("missing.txt").decode()
 
 
 def test_a_summary_is_asked_for_afterwards_and_removed(

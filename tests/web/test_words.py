@@ -22,7 +22,7 @@ from web.renders import RENDERINGS
 WEB = Path(words.__file__).parent
 ENGLISH = json.loads((words.LANGUAGES / "en.json").read_text())
 ALL = {**ENGLISH["pages"], **ENGLISH["scripts"]}
-BEGUN = r"""(?:state|step|verb|unit|segment|field|counts|commentator|profile|format|key|copy)[.]|job[.]silence-|batch[.]done-|format[.]group-|find[.]source[.]"""
+BEGUN = r"""(?:state|step|verb|unit|segment|field|counts|commentator|profile|format|key|copy)[.]|job[.]silence-|batch[.]done-|exports[.]no-|format[.]group-|find[.]source[.]"""
 
 
 def keys_in(pattern: str) -> set[str]:

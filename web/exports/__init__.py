@@ -8,12 +8,15 @@ The writers are pure: a document in, text out, a segment at a time.
 from web.exports.choice import CUES, TEXTS, Choice
 from web.exports.document import Document
 from web.exports.download_name import download_stem
-from web.exports.formats import GROUPS, WRITERS, Writer
+from web.exports.formats import CHAPTERS, COMMENTS, GROUPS, SPEECH, WRITERS, Writer, missing
 from web.exports.merging import merged
 
 __all__ = [
+    "CHAPTERS",
+    "COMMENTS",
     "CUES",
     "GROUPS",
+    "SPEECH",
     "TEXTS",
     "WRITERS",
     "Choice",
@@ -21,4 +24,5 @@ __all__ = [
     "Writer",
     "download_stem",
     "merged",
+    "missing",
 ]

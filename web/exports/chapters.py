@@ -1,8 +1,8 @@
 """Chapters: as WebVTT for `<track kind="chapters">`, as FFmpeg's metadata, and as a list for a video's
 description.
 
-Without a summary a video has one chapter, itself: so that each file is what its format wants. Times
-are those of segments; players want them to adjoin, and YouTube wants the first at 0:00.
+They are those of the summary; a document without one has none. Times are those of segments; players
+want them to adjoin, and YouTube wants the first at 0:00.
 """
 
 import re
@@ -12,7 +12,6 @@ from typing import TextIO
 
 from web.exports.clock import clock
 from web.exports.document import Document
-from web.exports.download_name import download_stem
 from web.exports.plain_text import plain
 from web.exports.subtitles import vtt_note, vtt_text
 
@@ -29,11 +28,8 @@ class Chapter:
 
 def chapters(document: Document) -> Iterator[Chapter]:
     """Yield the chapters in order, plain; those without a title are numbered."""
-    summary, length_ms = document.summary, document.video["duration_ms"]
-    if summary is None:
-        yield Chapter(0, max(length_ms, 1), plain(download_stem(document.job["filename"])), "")
-        return
-    for number, chapter in enumerate(summary["chapters"], start=1):
+    told = document.summary["chapters"] if document.summary else []
+    for number, chapter in enumerate(told, start=1):
         title = plain(chapter["title"]) or f"Chapter {number}"
         end_ms = max(chapter["end_ms"], chapter["start_ms"] + 1)
         yield Chapter(chapter["start_ms"], end_ms, title, plain(chapter["text"]))

@@ -22,7 +22,7 @@ def write_markdown(document: Document, out: TextIO) -> None:
         title, text = escaped(summary["title"]), escaped(summary["text"])
         out.write(f"\n**{title}**\n" if title else "")
         out.write(f"\n{text}\n" if text else "")
-    to_come = list(chapters(document)) if summary is not None else []
+    to_come = list(chapters(document))
     for segment in document.segments:
         begins_list = False
         while to_come and to_come[0].start_ms <= segment["start_ms"]:

@@ -146,8 +146,9 @@ def _closing(answer: httpx.Response) -> Iterator[httpx.Response]:
 
 
 def _reason(error: Exception | None) -> str:
-    """Return a library's words on one line, with no end of their own."""
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    """Return a library's words on one line, without the system's number and with no end of their own."""
+    words = re.sub(r"\[Errno -?\d+\] ", "", " ".join(str(error).split()))
+    return words[:200].rstrip(".") or type(error).__name__
 
 
 def _goes_on(answer: httpx.Response, offset: int, validator: str | None) -> bool:

@@ -21,7 +21,7 @@ from models.errors import AppError, BadFile, DiskFull, StoreBusy
 from models.media import Media
 from models.scratch import refusal
 from web import meters
-from web.renders.child import Unwanted, run
+from web.child import Unwanted, run
 from web.renders.kinds import RENDERINGS
 from web.renders.orders import Order
 
@@ -134,13 +134,15 @@ class Renders:
                     video = self.media.local_video(order.video_id, order.video_sha256)
                     source = opened.enter_context(video).open("rb", buffering=0)
                     files["video"] = opened.enter_context(source).fileno()
-                notes = run(
+                told = run(
                     RENDERINGS[order.format].program,
                     {**order.request, "largest_file": room},
                     files,
                     name,
+                    "rendered",
                     lambda progress: self._go_on(order, progress),
                 )
+                notes = [str(note) for note in told["notes"]]
                 os.fsync(output)
                 is_wanted = self._write_note(order, state="ready", progress=1.0, notes=notes)
                 if not is_wanted or not self._keep(part, order):

@@ -1,13 +1,10 @@
 """What can be spoken here, as a child process tells that looks for a synthesiser."""
 
-import json
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from time import monotonic
 
-from web.renders.child import ENVIRONMENT, ROOT
+from web.child import Died, ask
 
 PROGRAM = "worker.render.voices"
 DEFAULT_VOICE = "en-us"
@@ -35,15 +32,9 @@ class Voices:
 
 def _ask() -> tuple[dict[str, str], str | None]:
     try:
-        told = subprocess.run(
-            [sys.executable, "-m", PROGRAM],
-            capture_output=True,
-            check=True,
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            timeout=_SECONDS,
-        )
-        offer = json.loads(told.stdout)
-    except (subprocess.SubprocessError, ValueError):
+        offer = ask(PROGRAM, {}, {}, _SECONDS)
+    except (TimeoutError, Died):
+        offer = {}
+    if not offer:
         return {}, "The speech synthesiser on this server doesn't work."
     return dict(offer.get("voices", [])), offer.get("missing")

@@ -62,12 +62,14 @@ function prioritySelect(job, changed) {
   return label;
 }
 
-/** Do what was asked for; tell in a sentence if it can't be done. */
+/** Do what was asked for; tell in a sentence if it can't be done, and return whether it could. */
 export async function attempt(work) {
   try {
     await work();
+    return true;
   } catch (error) {
     tell(error.message);
+    return false;
   }
 }
 

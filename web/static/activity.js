@@ -10,16 +10,18 @@ const LOOK_MS = 3000;
 const page = document.getElementById("activity");
 const find = (selector) => page.querySelector(selector);
 let minutes = [];
-await loadCharts();
 
-const chart = lineChart(find(".pace"), [
+const chart = await loadCharts().then(() => lineChart(find(".pace"), [
   { colour: "generate" },
   { colour: "decode", right: true, dash: [6, 4] },
 ], {
   x: (tick) => (tick === 0 ? say("activity.now") : say("unit.min", { value: tick })),
   left: (tick) => say("unit.times", { value: tick }),
   right: (tick) => say("unit.per-minute", { value: tick }),
-}, { read: (at) => read(minutes[at] ?? minutes.at(-1)) });
+}, { read: (at) => read(minutes[at] ?? minutes.at(-1)) }), (error) => {
+  find(".pace").textContent = error.message; // the table tells the same
+  return null;
+});
 
 const realtime = (minute) => minute.video_ms / Math.min(60_000, Math.max(Date.now() - minute.start_ms, 5000));
 const minuteOf = (minute) => new Date(minute.start_ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
@@ -31,7 +33,7 @@ function read(minute) {
 function show(activity) {
   for (const [state, count] of Object.entries(activity.jobs)) find(`.counts [data-state=${state}]`).textContent = number(count);
   minutes = activity.minutes;
-  chart.show([
+  chart?.show([
     minutes.map((_, at) => at - minutes.length + 1),
     minutes.map(realtime),
     minutes.map((minute) => minute.windows),

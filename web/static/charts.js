@@ -22,7 +22,10 @@ export function loadCharts() {
     const script = document.createElement("script");
     script.src = SOURCE;
     script.addEventListener("load", done);
-    script.addEventListener("error", () => failed(new Error(say("error.charts"))));
+    script.addEventListener("error", () => {
+      loading = undefined; // the next one tries again
+      failed(new Error(say("error.charts")));
+    });
     document.head.append(script);
   });
   return loading;

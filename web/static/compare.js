@@ -1,5 +1,6 @@
 // Two runs of a video beside each other, row by row; what the other doesn't say is marked.
 
+import { attempt } from "./actions.js";
 import { compare, listRuns } from "./api.js";
 import { compareAddress, nameOf } from "./runs.js";
 import { say } from "./say.js";
@@ -93,5 +94,5 @@ async function offerRuns() {
 
 only.addEventListener("change", () => read());
 more.addEventListener("click", () => read(next));
-offerRuns();
+attempt(offerRuns);
 read();

@@ -1,11 +1,15 @@
-// The menu of files to save: its choices go into every address; what takes time is asked for and waited for.
+// The menu of files to save: its choices go into every address; what takes time is asked for and waited for,
+// and what a job doesn't have is not offered.
 
 import { forgetRender, getExports, getRender, wantRender } from "./api.js";
 import { percent, say } from "./say.js";
 
 const LOOK_MS = 1000;
 
+/** Return a function that is to be told of the job whenever it has changed. */
 export function watchExports(menu) {
+  const links = [...menu.querySelectorAll("a[data-format]")];
+  let addresses = Object.fromEntries(links.map((link) => [link.dataset.format, link.getAttribute("href")])); // of what there is
   const choices = menu.querySelector(".choices");
   const renders = [...menu.querySelectorAll("[data-render]")].map((item) => new Render(item, menu.dataset.job, query));
 
@@ -15,8 +19,19 @@ export function watchExports(menu) {
     return new URLSearchParams(pairs).toString();
   }
 
+  function offer() {
+    for (const link of links) {
+      const address = addresses[link.dataset.format];
+      if (address) link.href = `${address}?${query(["text", "cues"])}`;
+      else link.removeAttribute("href");
+      link.ariaDisabled = address ? null : "true";
+      const missing = link.closest("li").querySelector(".missing");
+      if (missing) missing.hidden = Boolean(address);
+    }
+  }
+
   function apply() {
-    for (const link of menu.querySelectorAll("a[data-address]")) link.href = `${link.dataset.address}?${query(["text", "cues"])}`;
+    offer();
     if (menu.open) for (const render of renders) render.look();
     else for (const render of renders) render.rest();
   }
@@ -34,6 +49,10 @@ export function watchExports(menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
   });
+  return (job) => {
+    addresses = job.links.exports;
+    offer();
+  };
 }
 
 /** Learn which voices there are; without any the spoken formats say why. */

@@ -1,6 +1,6 @@
 // A job's page: joins the feed, the player, the commentary and the timings.
 
-import { showActions, showState, tell } from "./actions.js";
+import { attempt, showActions, showState, tell } from "./actions.js";
 import { Announcer } from "./announcing.js";
 import { Commentary } from "./commentary.js";
 import { editLine } from "./corrections.js";
@@ -53,6 +53,7 @@ const speech = new Speech(find("#speech"), page.dataset.id, {
   changed: () => feed.start(),
 });
 const timings = new Timings(find("#timings"), choose);
+const offerExports = watchExports(find("#exports"));
 const announcer = new Announcer();
 const search = new Search(find("#search"), commentary);
 const { width, height } = thumbnails.shape;
@@ -172,6 +173,7 @@ function showJob(job) {
   find("#hindrance").hidden = job.hindrance === null;
   story.tell(job);
   speech.tell(job);
+  offerExports(job);
   showNetworks(job.networks);
   showFailure(job.failure);
   showActions(find("#actions"), job, {
@@ -230,6 +232,5 @@ heedKeys({
 });
 addEventListener("hashchange", goToLinked);
 goToLinked();
-watchExports(find("#exports"));
 feed.start();
-showRuns(find("#runs"), page.dataset.id);
+attempt(() => showRuns(find("#runs"), page.dataset.id));

@@ -33,7 +33,11 @@ export class Speech {
     const look = JSON.stringify([job.state, addition]);
     if (look === this.look || !job.video.has_audio) return;
     this.look = look;
-    await attempt(async () => this.show(job, await getTranscript(this.id)));
+    const isRead = await attempt(async () => {
+      const answer = await getTranscript(this.id);
+      if (look === this.look) this.show(job, answer); // else newer news have been told meanwhile
+    });
+    if (!isRead && look === this.look) this.look = ""; // read again with the next news
   }
 
   show(job, answer) {

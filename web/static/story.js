@@ -36,13 +36,19 @@ export class Story {
     const look = JSON.stringify([job.state, addition]);
     if (look === this.look) return;
     this.look = look;
-    await attempt(async () => this.show(job, addition?.state === "ready" ? await getSummary(this.id) : null, addition));
+    const isRead = await attempt(async () => {
+      const answer = addition?.state === "ready" ? await getSummary(this.id) : null;
+      if (look === this.look) this.show(job, answer, addition); // else newer news have been told meanwhile
+    });
+    if (!isRead && look === this.look) this.look = ""; // read again with the next news
   }
 
   /** Look again: comments may have been corrected since. */
-  async lookAgain() {
-    const answer = await getSummary(this.id);
-    if (answer.summary) this.find(".outdated").hidden = !answer.outdated;
+  lookAgain() {
+    return attempt(async () => {
+      const answer = await getSummary(this.id);
+      if (answer.summary) this.find(".outdated").hidden = !answer.outdated;
+    });
   }
 
   show(job, answer, addition) {

@@ -7,7 +7,7 @@ import { clock, duration, speed } from "./words.js";
 export const STEPS = ["waiting", "decode", "vision", "prefill", "generate"];
 const COLUMNS = [...STEPS, "total"];
 const MOST_BARS = 150;
-const FEWEST_BARS = 24; // that have room: so that three windows don't look like walls
+const FEWEST_BARS = 12; // that have room: so that three windows don't look like walls
 const SLOWEST = 5;
 const ROWS_MORE = 200;
 const PACES = 120; // points of the line
@@ -55,9 +55,12 @@ export class Timings {
     this.windowCount = windowCount;
     this.place.hidden = false;
     this.pending ??= setTimeout(async () => {
-      await loadCharts();
+      const charts = await loadCharts().then(() => ["showChart", "showPace"], (error) => {
+        this.readout.textContent = error.message;
+        return []; // the tables tell the same
+      });
       // One after the other, each a short task: thousands of windows take a while to add up.
-      for (const show of ["showSummary", "showChart", "showPace", "showSlowest", "showTokens", "fillTable"]) {
+      for (const show of ["showSummary", ...charts, "showSlowest", "showTokens", "fillTable"]) {
         this[show]();
         await new Promise((done) => { setTimeout(done); });
       }
@@ -83,7 +86,7 @@ export class Timings {
 
   showChart() {
     this.chart ??= stackedBars(this.place.querySelector(".bars"), STEPS, {
-      x: (tick) => (Number.isInteger(tick) ? tick + 1 : ""),
+      x: (tick) => (Number.isInteger(tick) && tick < this.windowCount ? tick + 1 : ""),
       y: (tick) => (tick ? duration(tick) : "0"),
     }, {
       read: (at) => this.read(this.bars[at] ?? null),

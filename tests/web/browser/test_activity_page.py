@@ -12,7 +12,7 @@ from models.tables import Worker, new_id
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_job_page import SECOND_WINDOWS, comment
-from tests.web.commenting import fail_next
+from tests.web.commenting import comment_windows, fail_next
 from tests.web.server import Server
 
 
@@ -45,6 +45,22 @@ def test_it_tells_of_jobs_throughput_failures_and_workers(
     expect(page.get_by_role("heading", name="<b>bars.mp4")).to_be_visible()
     page.get_by_role("link", name="Activity").click()
     expect(page.get_by_role("heading", name="Activity")).to_be_visible()
+
+
+def test_without_its_charts_a_page_still_tells_all(
+    forgiving_page: Page, server: Server, clip: Path
+) -> None:
+    job = queue(server, clip, window_hop="4")
+    comment_windows(server.store, server.media, job["id"], 9)
+    forgiving_page.route("**/uPlot.iife.min.js", lambda route: route.abort())
+    forgiving_page.goto("/activity")
+    expect(forgiving_page.locator(".pace")).to_have_text("The charts could not be loaded.")
+    expect(forgiving_page.locator("[data-state=done]")).to_have_text("1")
+    forgiving_page.goto(job["links"]["page"])
+    expect(forgiving_page.locator("#timings .readout")).to_have_text(
+        "The charts could not be loaded."
+    )
+    expect(forgiving_page.locator("#timings .slowest li")).to_have_count(3)
 
 
 def _worker(name: str) -> Worker:

@@ -1,5 +1,6 @@
 """The menu of files to save: all formats, what can be chosen, and files that take time."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,12 @@ import pytest
 import srt
 from playwright.sync_api import Locator, Page, expect
 
+from models import jobs
+from models.tables import AdditionKind
+from tests.speech.clips import write_tones
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
+from tests.web.browser.test_story import hear, summarise
 from tests.web.commenting import comment_windows
 from tests.web.server import Server
 
@@ -56,11 +61,6 @@ def test_every_format_is_saved_under_its_name(
         "WebVTT": "bars.vtt",
         "TTML": "bars.ttml",
         "Descriptions": "bars.descriptions.vtt",
-        "Chapters": "bars.chapters.vtt",
-        "Chapter list": "bars.chapters.txt",
-        "Speech as SRT": "bars.speech.srt",
-        "Speech as WebVTT": "bars.speech.vtt",
-        "FFmetadata": "bars.ffmetadata",
         "EDL": "bars.edl",
         "FCPXML": "bars.fcpxml",
         "JSON": "bars.json",
@@ -68,10 +68,8 @@ def test_every_format_is_saved_under_its_name(
         "Markdown": "bars.md",
         "TXT": "bars.txt",
     }
-    expect(menu.get_by_role("link")).to_have_text(list(names))
+    expect(menu.locator("a[href]:visible")).to_have_text(list(names))
     for title, name in names.items():
-        if title.startswith(("Chapter", "Speech", "FF")):
-            continue  # of a summary or of speech, which this job doesn't have
         with page.expect_download() as saved:
             menu.get_by_role("link", name=title, exact=True).click()
         assert saved.value.suggested_filename == name
@@ -110,6 +108,36 @@ def test_a_preview_is_made_and_plays(page: Page, job: dict[str, Any], shoot: Sho
     assert saved.value.suggested_filename == "bars.preview.mp4"
     menu.get_by_label("Cues").select_option("joined while nothing changes")
     expect(menu.get_by_role("button", name="MP4")).to_be_enabled()  # another file
+
+
+def test_what_a_job_does_not_have_is_offered_once_it_is_there(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    job = queue(server, write_tones(tmp_path / "bars.mp4", 12, [(1, 3, 440)]), filename="bars.mp4")
+    comment_windows(server.store, server.media, job["id"], job["windows_total"])
+    menu = opened(page, job)
+    chapters, speech = (
+        menu.get_by_role("link", name=name, exact=True) for name in ("Chapters", "Speech as SRT")
+    )
+    for link, reason in ((chapters, "a summary has them"), (speech, "nothing was written down")):
+        expect(link).to_have_attribute("aria-disabled", "true")
+        expect(link).to_have_accessible_description(re.compile(reason))
+    page.get_by_role("button", name="Summarise this video").click()
+    expect(page.locator("#story .forget")).to_be_visible()  # it has been asked for
+    with server.store.write() as session:
+        jobs.add(session, job["id"], AdditionKind.TRANSCRIPT)
+    hear(server.store, job["id"], [(1000, 3000, "Good evening.")])
+    summarise(server.store, server.media, job["id"])
+    names = ("bars.chapters.vtt", "bars.speech.srt")
+    for link, name in zip((chapters, speech), names, strict=True):
+        expect(link).not_to_have_attribute("aria-disabled", "true")
+        with page.expect_download() as saved:
+            link.click()
+        assert saved.value.suggested_filename == name
+        assert Path(saved.value.path()).stat().st_size > 30
+    page.locator("#story").get_by_role("button", name="Remove").click()
+    expect(chapters).to_have_attribute("aria-disabled", "true")
+    assert chapters.get_attribute("href") is None
 
 
 def test_a_spoken_track_is_made_and_heard(page: Page, job: dict[str, Any]) -> None:

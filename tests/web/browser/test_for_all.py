@@ -27,7 +27,7 @@ HEARD = """() => {
 }"""
 BESIDE = """item => {
     const [words, ...controls] = [".text", ".edit", ".link"].map((name) => item.querySelector(name).getBoundingClientRect());
-    return controls.every((box) => box.width >= 24 && box.height >= 24 && box.left >= words.right);
+    return controls.every((box) => box.width >= 24 && box.height >= 24 && (box.left >= words.right || box.bottom <= words.top));
 }"""
 
 
@@ -156,7 +156,7 @@ def test_words_from_the_right_stand_at_the_right(page: Page, server: Server, cli
     assert excerpt.evaluate("element => getComputedStyle(element).direction") == "rtl"
 
 
-def test_the_controls_of_a_line_lie_beside_its_words(
+def test_the_controls_of_a_line_cover_no_words(
     page: Page, server: Server, job: dict[str, Any]
 ) -> None:
     comment_windows(server.store, server.media, job["id"], 20, "A very long comment. " * 12)
