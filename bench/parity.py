@@ -240,7 +240,7 @@ class Comparison:
         scores = [self.network.prefill(prompts, seen, cache, range(len(prompts)))]
         for step in range(steps - 1):
             tokens = torch.tensor([answer[min(step, len(answer) - 1)] for answer in answers])
-            tokens = tokens.to(self.network.token_device)
+            tokens = tokens.to(self.network.device)
             scores.append(self.network.decode_step(tokens, slots, lengths + step, cache))
         return torch.stack(scores, dim=1)
 
