@@ -7,6 +7,7 @@ comparison, and a floor is worked out from the card's own copy and matrix speed 
 """
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -234,6 +235,7 @@ def measure_checkpoint(
     folder: Path, kind: str, ceilings: Ceilings, report: Report, slots: int, with_reference: bool,
     profile: bool,
 ) -> None:  # fmt: skip
+    gc.collect()  # the network before may hang in a ring of references
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     load_started = time.perf_counter()
