@@ -315,7 +315,7 @@ def measure_small_card(folder: Path, gigabytes: float, report: Report) -> None:
             least = min(least, torch.cuda.mem_get_info()[0])
             time.sleep(0.002)
         for line in process.stdout or ():
-            what, value, unit = line.rstrip().split("\t")
+            what, value, unit = line.rstrip("\n").split("\t")
             report.add(f"awq in {gigabytes:g} GB: {what}", float(value), unit)
     report.add(f"awq in {gigabytes:g} GB: exit status", process.returncode, "")
     report.add(f"awq in {gigabytes:g} GB: room at the start", at_start / 1e9, "GB")

@@ -99,7 +99,7 @@ def test_a_24_gb_card_holds_bf16() -> None:
     line = of(replace(WELL, torch=torch, gpus=(CARD_24,), weights=with_weights(BF16)), "fit")
     assert (line.level, line.text) == (
         "ok",
-        "the weights need 17.5 GB at least, their first window included; 8.9 GB are left beside them "
+        "the weights need 17.5 GB at least, their first window included; 8.84 GB are left beside them "
         "for windows",
     )
 
