@@ -42,15 +42,6 @@ def main() -> int:
         for turn in range(TURNS):
             tell(f"unit A, {SLOTS} at once, a window", measure_burst(engine, UNIT_A, SLOTS), "s")
             tell_memory(f"turn {turn + 1}")
-    with load(Path(sys.argv[1]), GPU) as engine:
-        tell("slots of 2048 that fit", engine.slots, "")
-        for turn in range(TURNS):
-            tell(
-                "unit A, as many at once, a window",
-                measure_burst(engine, UNIT_A, engine.slots),
-                "s",
-            )
-            tell_memory(f"slots of 2048, turn {turn + 1}")
     return 0
 
 
