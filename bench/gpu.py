@@ -7,7 +7,9 @@ comparison, and a floor is worked out from the card's own copy and matrix speed 
 """
 
 import argparse
+import gc
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -159,28 +161,29 @@ class Turns:
 def measure_steady(engine: Engine, unit: Unit, streams: int, rounds: int, shared: int = 0) -> float:
     """Seconds a window while `streams` threads each ask for one after the other.
 
-    Counted from the moment when each has had its first answer until the first has had its last.
+    Each stream's own pace counts, over `rounds` whole turns after its first answer; it goes on asking
+    until all have theirs. Streams go in step with each other: what ends within a given time is no
+    fair count.
     """
     requests = Turns(iter(Windows(unit, engine.encoder, shared)))
-    ended: list[float] = []
-    firsts: list[float] = []
-    lasts: list[float] = []
+    left = threading.Semaphore(0)
+    full = threading.Event()
 
-    def stream() -> None:
-        for turn in range(rounds):
+    def stream() -> float:
+        ended: list[float] = []
+        while not full.is_set():
             engine.comment(next(requests))
-            now = time.perf_counter()
-            ended.append(now)
-            if turn == 0:
-                firsts.append(now)
-        lasts.append(now)
+            ended.append(time.perf_counter())
+            if len(ended) == rounds + 1:
+                left.release()
+        return (ended[rounds] - ended[0]) / rounds
 
     with ThreadPoolExecutor(streams) as pool:
-        for done in [pool.submit(stream) for _ in range(streams)]:
-            done.result()
-    begin, end = max(firsts), min(lasts)
-    counted = sum(begin < moment <= end for moment in ended)
-    return (end - begin) / counted
+        turns = [pool.submit(stream) for _ in range(streams)]
+        for _ in turns:
+            left.acquire()
+        full.set()
+        return 1 / sum(1 / turn.result() for turn in turns)
 
 
 class EngineWatch:
@@ -232,34 +235,39 @@ def measure_checkpoint(
     folder: Path, kind: str, ceilings: Ceilings, report: Report, slots: int, with_reference: bool,
     profile: bool,
 ) -> None:  # fmt: skip
+    gc.collect()  # the network before may hang in a ring of references
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    before, _ = torch.cuda.mem_get_info()
     load_started = time.perf_counter()
     engine = load(folder, GPU, slots=slots, room=1600)
     torch.cuda.synchronize()
     seconds = time.perf_counter() - load_started
     watch = EngineWatch(engine) if profile else None
     network = engine.network
-    weights = sum(t.nbytes for t in [*network.parameters(), *network.buffers()] if t.is_cuda)
+    table = network.llm.model.embed_tokens.weight.nbytes  # on the host
+    weights = sum(t.nbytes for t in [*network.parameters(), *network.buffers()]) - table
     report.add(f"{kind}: load", seconds, "s")
     report.add(f"{kind}: weights on the GPU", weights / 1e9, "GB")
     slots_gb = cache_bytes(network.config.language, slots + 1, 1600, network.dtype) / 1e9
-    used = (before - torch.cuda.mem_get_info()[0]) / 1e9
-    report.add(f"{kind}: taken by load, {slots} slots of 1600 apart", used - slots_gb, "GB", slots=f"{slots_gb:.1f} GB")  # fmt: skip
-    table = network.llm.model.embed_tokens.weight.nbytes
+    report.add(f"{kind}: process after load, without {slots} slots of 1600", taken_gb() - slots_gb, "GB", slots=f"{slots_gb:.1f} GB", torch=f"{torch.cuda.memory_reserved() / 1e9 - slots_gb:.2f} GB")  # fmt: skip
     read_each_step = sum(t.nbytes for t in [*network.llm.parameters(), *network.llm.buffers()]) - table  # fmt: skip
     try:
         if with_reference:
             measure_reference(engine, report)
-        for unit, streams, rounds in ((UNIT_A, slots, 6), (UNIT_B, slots, 3)):
+        for unit, streams, rounds in ((UNIT_A, slots, 5), (UNIT_B, slots, 3)):
             _measure_unit(
                 engine, unit, kind, streams, rounds, ceilings, read_each_step, report, watch
             )
     finally:
         engine.close()
     report.add(f"{kind}: peak of torch's memory", torch.cuda.max_memory_allocated() / 1e9, "GB")
-    report.add(f"{kind}: memory of the process", (before - torch.cuda.mem_get_info()[0]) / 1e9, "GB")  # fmt: skip
+    report.add(f"{kind}: memory of the process", taken_gb(), "GB")
+
+
+def taken_gb() -> float:
+    """All that is taken of the card, CUDA's own share too: this process is alone on it."""
+    free, total = torch.cuda.mem_get_info()
+    return (total - free) / 1e9
 
 
 def _measure_unit(
@@ -293,36 +301,25 @@ def _measure_unit(
 
 
 def measure_small_card(folder: Path, gigabytes: float, report: Report) -> None:
-    """AWQ on a card of that size: the rest of this one is taken beforehand."""
+    """AWQ in a process that can have so much of this card, CUDA's own share of it included.
+
+    This process takes the rest beforehand, and looks how much the other one leaves.
+    """
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     ballast = torch.empty(int(free - gigabytes * 1e9), dtype=torch.uint8, device=GPU)
-    torch.cuda.empty_cache()
-    room_at_start = torch.cuda.mem_get_info()[0]
-    least = [room_at_start]
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.005):
-            least[0] = min(least[0], torch.cuda.mem_get_info()[0])
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        with load(folder, GPU, slots=4, room=1600) as engine:
-            on_host = engine.network.llm.embeds_on_host
-            seconds = min(measure_burst(engine, UNIT_A, 4) for _ in range(3))
-            report.add(
-                f"awq in {gigabytes:g} GB: unit A, 4 at once", seconds, "s",
-                table="on the host" if on_host else "on the GPU",
-            )  # fmt: skip
-            seconds = measure_burst(engine, UNIT_B, 4)
-            report.add(f"awq in {gigabytes:g} GB: unit B, 4 at once", seconds, "s")
-    finally:
-        stop.set()
-        watcher.join()
-    taken = (room_at_start - least[0]) / 1e9
-    report.add(f"awq in {gigabytes:g} GB: most that was taken", taken, "GB")
+    at_start, least = torch.cuda.mem_get_info()[0], torch.cuda.mem_get_info()[0]
+    command = (sys.executable, "-m", "bench.small_card", str(folder))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            least = min(least, torch.cuda.mem_get_info()[0])
+            time.sleep(0.002)
+        for line in process.stdout or ():
+            what, value, unit = line.rstrip("\n").split("\t")
+            report.add(f"awq in {gigabytes:g} GB: {what}", float(value), unit)
+    report.add(f"awq in {gigabytes:g} GB: exit status", process.returncode, "")
+    report.add(f"awq in {gigabytes:g} GB: room at the start", at_start / 1e9, "GB")
+    report.add(f"awq in {gigabytes:g} GB: most the process took", (at_start - least) / 1e9, "GB")
     del ballast
 
 

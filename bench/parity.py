@@ -30,12 +30,13 @@ from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.weights import load_network
 
 CHECKPOINTS = ("bf16", "awq")
-# The largest absolute difference; in half precision as far as the published code itself moves. In
-# float16 that is recorded for awq/ only: bf16/ shows more views, by the same factor as in bfloat16.
+# The largest absolute difference; in half precision as far as the published code itself moves. What
+# that sees in float16 was recorded of one view only: the limit is twice 3.73e-3, by which a tower of
+# plain PyTorch in float16 is off from one in float64 over all views (the CPU, `network.look`).
 LIMITS = {
     torch.float32: {"patches": 0.0, "vision": 2e-5, "logits": 1e-4, "step logits": 1e-4},
     torch.bfloat16: {"patches": 0.0, "vision": 0.0258, "logits": 0.27, "step logits": 0.27},
-    torch.float16: {"patches": 0.0, "vision": 0.0042, "logits": 0.03, "step logits": 0.03},
+    torch.float16: {"patches": 0.0, "vision": 0.0075, "logits": 0.03, "step logits": 0.03},
 }
 EXACT_IN_FLOAT32 = ("greedy ids", "text")
 
@@ -240,7 +241,7 @@ class Comparison:
         scores = [self.network.prefill(prompts, seen, cache, range(len(prompts)))]
         for step in range(steps - 1):
             tokens = torch.tensor([answer[min(step, len(answer) - 1)] for answer in answers])
-            tokens = tokens.to(self.network.token_device)
+            tokens = tokens.to(self.network.device)
             scores.append(self.network.decode_step(tokens, slots, lengths + step, cache))
         return torch.stack(scores, dim=1)
 

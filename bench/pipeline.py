@@ -1,9 +1,11 @@
-"""Measure the whole way of a job with the built-in commentator: `python -m bench.pipeline [CLIP…]`.
+"""Measure the whole way of a job: `python -m bench.pipeline [CLIP…]`.
 
-Runs `reelnotes serve` in a throwaway folder, submits each clip as often as makes MINUTES of video, and
-measures from the first submit to the last segment: times real time, CPU seconds, the median window, and
-the most memory that the worker, and any one decoder, has taken since it started: VmHWM, which the kernel
-keeps, in megabytes of 10^6 bytes. Without a clip: the sample.
+Runs `reelnotes serve` in a throwaway folder, with the settings of the environment (COMMENTATOR …),
+submits each clip as often as makes MINUTES of video, and measures from the first submit to the last
+segment: times real time, CPU seconds, the median window, how busy the GPUs were if there are any, and
+the most memory that a worker, and any one decoder, has taken since it started: VmHWM, which the kernel
+keeps, in megabytes of 10^6 bytes. Ends with an error unless every export tells every window of a job
+that is done. Without a clip: the sample.
 """
 
 import argparse
@@ -18,10 +20,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psutil
 
 from bench.footage import SAMPLE
+from bench.gpu_watch import GpuWatch
 from bench.hardware import hardware
 from client import Client
 from serve.running import find
@@ -43,6 +47,8 @@ class Run:
     inference_ms: float
     worker_mb: float  # peak resident memory of the worker process, since its start
     decoder_mb: float  # ... of the decoder process that took most
+    gpu_busy: list[float]  # share of each GPU's time, from a fifth to four fifths of the wall time
+    gpu_gb: list[float]  # most memory taken on each
 
     @property
     def realtime(self) -> float:
@@ -88,6 +94,7 @@ def _url(folder: Path, server: "subprocess.Popen[bytes]") -> str:
 
 def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minutes: float) -> Run:
     before = _Usage(server.pid)
+    watch = GpuWatch()
     begun = time.perf_counter()
     first = client.submit(clip, {})
     duration_s = first["video"]["duration_ms"] / 1000
@@ -97,7 +104,8 @@ def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minu
         time.sleep(0.25)
     wall_s = time.perf_counter() - begun
     after = _Usage(server.pid)
-    timings = [s["timings"] for job_id in ids for s in client.segments(job_id)["segments"]]
+    watch.stop()
+    timings = [t for job_id in ids for t in _exported(client, job_id)]
     return Run(
         clip.name,
         first["video"]["width"],
@@ -111,7 +119,22 @@ def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minu
         median(t["vision_ms"] + t["generate_ms"] for t in timings),
         after.worker_mb,
         after.decoder_mb,
+        watch.busy(begun + wall_s * 0.2, begun + wall_s * 0.8),
+        watch.most_gb(),
     )
+
+
+def _exported(client: Client, job_id: str) -> list[dict[str, Any]]:
+    """Return the timings of a job's windows; refuse a job that isn't whole in every export."""
+    job = client.job(job_id)
+    segments = json.loads(client.export(job_id, "json"))["segments"]
+    cues = client.export(job_id, "srt").count(" --> ")
+    indices = [segment["index"] for segment in segments]
+    if job["state"] != "done" or indices != list(range(len(indices))) or cues < len(indices):
+        raise SystemExit(
+            f"Job {job_id} is {job['state']}: {len(indices)} windows, {cues} captions."
+        )
+    return [segment["timings"] for segment in segments]
 
 
 class _Usage:
@@ -152,6 +175,10 @@ def _report(runs: list[Run], out: Path | None) -> None:
             f"{run.wall_seconds:8.1f}{run.cpu_seconds:8.1f}{run.realtime:13.1f}{run.window_ms:11.0f}{run.decode_ms:8.0f}"
             f"{run.inference_ms:7.0f}{run.worker_mb:12.0f}{run.decoder_mb:10.0f}"
         )
+        for gpu, (busy, most) in enumerate(zip(run.gpu_busy, run.gpu_gb, strict=True)):
+            print(
+                f"  GPU {gpu}: {busy:.0%} busy, {most:.1f} GB at most; {run.windows} windows in all"
+            )
     if out is not None:
         results = [{**asdict(run), "realtime": run.realtime} for run in runs]
         table = {"date": date.today().isoformat(), "hardware": hardware(), "runs": results}

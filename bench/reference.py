@@ -81,6 +81,8 @@ def _language(network: Network) -> Qwen3ForCausalLM:
             weights |= {name.replace("gate_up", "gate"): gate, name.replace("gate_up", "up"): up}
         else:
             weights[name] = tensor
+    table = "model.embed_tokens.weight"  # ours lies on the host
+    weights[table] = weights[table].clone()
     model.load_state_dict(weights, assign=True)
     model.model.rotary_emb = Qwen3RotaryEmbedding(config).to(network.device)
     model.generation_config.eos_token_id = None

@@ -366,8 +366,8 @@ def _fit(facts: Facts, weights: Weights, level: Level) -> Iterator[Line]:
     if not gpus:
         return
     gpu = gpus[0]
-    whole = weights.device_bytes + RESERVE_BYTES
-    least = whole - weights.embedding_bytes  # its table of token vectors may stay on the host
+    on_gpu = weights.device_bytes - weights.embedding_bytes  # its table of tokens stays on the host
+    least = on_gpu + RESERVE_BYTES
     needs = f"the weights need {gigabytes(least)} at least, their first window included"
     if gpu.total_bytes < least:
         step = (
@@ -382,10 +382,8 @@ def _fit(facts: Facts, weights: Weights, level: Level) -> Iterator[Line]:
             "running worker of ours, hold the rest"
         )
         yield Line("note", "fit", text, "nvidia-smi shows them")
-    elif gpu.free_bytes < whole:
-        yield Line("ok", "fit", f"{needs}; their table of tokens will stay in the host's memory")
     else:
-        rest = gigabytes(gpu.free_bytes - weights.device_bytes)
+        rest = gigabytes(gpu.free_bytes - on_gpu)
         yield Line("ok", "fit", f"{needs}; {rest} are left beside them for windows")
 
 

@@ -4,24 +4,24 @@ import pytest
 
 from worker.minicpm.footprint import FAST, FRUGAL, Plan, Sizes, TooSmall, plan
 
-AWQ, BF16, TABLE, SLOT = 7_120_000_000, 17_390_000_000, 1_243_000_000, 2048 * 147_456
+AWQ, BF16, SLOT = 5_870_000_000, 16_150_000_000, 2048 * 147_456
 
 
 def on(free_gb: float, weights: int) -> Sizes:
-    return Sizes(int(free_gb * 1e9), weights, TABLE, SLOT, 147_456, 64 * 4096 * 2)
+    return Sizes(int(free_gb * 1e9), weights, SLOT, 147_456, 64 * 4096 * 2)
 
 
 def test_a_large_card_works_at_full_pace() -> None:
-    assert plan(on(79, BF16)) == Plan(64, False, FAST)
+    assert plan(on(79, BF16)) == Plan(64, FAST)
 
 
 def test_slots_are_what_is_left_beside_the_weights() -> None:
-    assert plan(on(23.5, AWQ)) == Plan(46, False, FAST)
+    assert plan(on(23.5, AWQ)) == Plan(50, FAST)
 
 
-def test_a_card_of_8_gb_keeps_the_table_of_words_on_the_host() -> None:
+def test_a_card_of_8_gb_works_at_a_frugal_pace() -> None:
     found = plan(on(8.0, AWQ))
-    assert found == Plan(3, True, FRUGAL)
+    assert found == Plan(3, FRUGAL)
 
 
 def test_a_card_that_is_too_small_is_told_what_would_do() -> None:

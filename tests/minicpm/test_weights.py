@@ -91,12 +91,6 @@ def test_scales_keep_their_dtype_and_the_rest_is_cast(checkpoint: MakeCheckpoint
     assert {tensor.dtype for tensor in scales} == {torch.float16}
 
 
-def test_the_embedding_may_stay_on_the_host(checkpoint: MakeCheckpoint) -> None:
-    folder = checkpoint()
-    apart = read(folder, embedding_on_host=True)
-    assert torch.equal(scores(apart, [1, 2]), scores(read(folder), [1, 2]))
-
-
 @pytest.mark.parametrize(
     "config",
     [

@@ -15,7 +15,7 @@ from torch import Tensor
 from worker.minicpm.awq import GROUP
 from worker.minicpm.split_k import add_parts, count_parts, counters
 
-FEW_ROWS = 128  # up to here the packed weight is multiplied
+FEW_ROWS = 384  # up to here the packed weight is multiplied
 MAX_BLOCK_M = 64
 ASSEMBLY = torch.version.hip is None and not triton.knobs.runtime.interpret  # it is NVIDIA's
 

@@ -69,9 +69,6 @@ class Batch:
         self._sights = Sights(network.look, pace.kept_views)
         self._rows: dict[int, Row] = {}  # by slot
         self._launches: deque[Launch] = deque()
-        # Where the table of token vectors is on the host: those of the newest tokens.
-        hidden = network.config.language.hidden_size if network.llm.embeds_on_host else 0
-        self._vectors = torch.zeros(slots + 1, hidden, device=device, dtype=network.dtype)
         steps: list[Step] = [self._score, self._write_greedily, self._write_penalised]
         if device.type == "cuda":
             steps = [Graphs(step, slots, device) for step in steps]
@@ -126,8 +123,6 @@ class Batch:
         if not rows:
             return False
         slots = torch.tensor([row.slot for row in rows])
-        if self.network.llm.embeds_on_host:
-            self._embed(rows, slots)
         if any(row.sampling.temperature > 0 for row in rows):
             where = upload(slots, self._device)
             tokens = self._choose(rows, where, self._do_score(slots))
@@ -185,18 +180,10 @@ class Batch:
                 self._prefixes.remember(prompt, self.cache, slot)
         return torch.cat(scores)
 
-    def _embed(self, rows: Sequence[Row], slots: Tensor) -> None:
-        """Fetch the vectors of the rows' newest tokens from the host."""
-        if self._launches:
-            raise RuntimeError("with the table on the host, tokens must be collected first")
-        tokens = torch.tensor([max(row.tokens[-1], 0) for row in rows])
-        self._vectors[upload(slots, self._device)] = self.network.llm.embed(tokens)
-
     def _score(self, slots: Tensor) -> Tensor:
         """Read the newest token of slots (B,) on the device; return the scores (B, V) of the next."""
         llm, ledger = self.network.llm, self._ledger
-        on_host = llm.embeds_on_host
-        x = self._vectors[slots] if on_host else llm.embed(ledger.newest[slots])
+        x = llm.embed(ledger.newest[slots])
         scores = llm.decode_step(x, slots, ledger.lengths[slots], self.cache)
         ledger.grow(slots)
         return scores

@@ -34,7 +34,7 @@ def answer_loss(
     loss = 0.0
     for place, token in enumerate(ids, start=len(prompt.ids)):
         loss -= float(scores.log_softmax(-1)[0, token])
-        read = torch.tensor([token], device=network.token_device)
+        read = torch.tensor([token], device=network.device)
         scores = network.decode_step(read, slot, slot + place, cache)
     return loss / len(ids)
 

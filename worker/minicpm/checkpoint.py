@@ -37,13 +37,11 @@ def load(
     slots: int | None = None,
     room: int = 2048,
     kernel: str | None = None,
-    embedding_on_host: bool | None = None,
 ) -> Engine:
     """Load a checkpoint, AWQ or not, and start an engine.
 
     `room` is the most tokens of one window, prompt and answer together. As many windows are written
-    at once as the device's memory holds, or `slots`; all their room is allocated now. Where memory
-    is scarce the table of token vectors stays on the host, unless `embedding_on_host` decides.
+    at once as the device's memory holds, or `slots`; all their room is allocated now.
     `kernel` names one of `awq.KERNELS`. Raises CheckpointError; OutOfDeviceMemory if nothing fits.
     """
     device = device or choose_device()
@@ -57,8 +55,7 @@ def load(
     dtype = dtype or choose_dtype(config, device)
     room = min(room, config.language.context)
     way = _plan(folder, config, device, dtype, slots, room)
-    on_host = way.embedding_on_host if embedding_on_host is None else embedding_on_host
-    network = load_network(folder, config, device, dtype, kernel, on_host)
+    network = load_network(folder, config, device, dtype, kernel)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # packing weights anew has left holes
     network.views_per_pass = way.pace.views
@@ -75,12 +72,11 @@ def _plan(
 ) -> Plan:
     """Decide how to work on the device; a CPU has memory enough, and no use for many windows."""
     if device.type != "cuda":
-        return Plan(slots or CPU_SLOTS, False, FRUGAL)
+        return Plan(slots or CPU_SLOTS, FRUGAL)
     free, _ = torch.cuda.mem_get_info(device)
     sizes = Sizes(
         free=free,
         weights=weight_bytes(folder, dtype),
-        embedding=config.language.vocab_size * config.language.hidden_size * dtype.itemsize,
         slot=cache_bytes(config.language, 1, room, dtype),
         token=cache_bytes(config.language, 1, 1, dtype),
         view=config.resampler.queries * config.language.hidden_size * dtype.itemsize,

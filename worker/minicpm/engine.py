@@ -114,8 +114,6 @@ class Engine:
         self.network, self.tokenizer, self.slots = network, tokenizer, slots
         self.encoder = PromptEncoder(tokenizer, network.config.picture)
         self._batch = Batch(network, tokenizer.stop_ids, slots, room, pace)
-        # With the table of token vectors on the host, a step needs the tokens of the one before.
-        self._ahead = 0 if network.llm.embeds_on_host else AHEAD
         self._most_rows = slots  # less for a while after the device's memory ran out
         self._calm = 0  # steps since then
         self._waiting: deque[_Ticket] = deque()
@@ -238,10 +236,8 @@ class Engine:
                 torch.cuda.set_device(self.network.device)  # Triton launches on the thread's own
             while self._wait_for_work():
                 self._admit(self._take_waiting())
-                if not self._ahead:
-                    self._tell(self._batch.collect())
                 stepped = self._step()
-                self._tell(self._batch.collect(self._ahead if stepped else 0))
+                self._tell(self._batch.collect(AHEAD if stepped else 0))
                 self._drop_unwanted()
         except BaseException as fault:
             self._stopped = fault

@@ -11,8 +11,7 @@ class Sizes:
     """Bytes."""
 
     free: int  # on the device
-    weights: int  # of the whole network
-    embedding: int  # of the table of token vectors alone
+    weights: int  # all but the table of token vectors, which stays on the host
     slot: int  # keys and values of one window
     token: int  # ... of one token of it
     view: int  # what is seen of a view
@@ -45,7 +44,6 @@ class Plan:
     """What to load and how to work, so that it fits."""
 
     slots: int  # windows written at once
-    embedding_on_host: bool  # the table of token vectors stays in host memory
     pace: Pace
 
 
@@ -62,17 +60,15 @@ def plan(sizes: Sizes, slots: int | None = None) -> Plan:
 
     Raises TooSmall.
     """
-    ways = [(FAST, False), (FRUGAL, False), (FRUGAL, True)]
-    for pace, on_host in ways:
-        fitting = (sizes.free - needed(sizes, pace, on_host, 0)) // sizes.slot
+    for pace in (FAST, FRUGAL):
+        fitting = (sizes.free - needed(sizes, pace, 0)) // sizes.slot
         if fitting >= (slots or LEAST_SLOTS):
             break
     if fitting < (slots or 1):
-        raise TooSmall(needed(sizes, pace, on_host, slots or 1))
-    return Plan(min(slots or MOST_SLOTS, fitting), on_host, pace)
+        raise TooSmall(needed(sizes, pace, slots or 1))
+    return Plan(min(slots or MOST_SLOTS, fitting), pace)
 
 
-def needed(sizes: Sizes, pace: Pace, on_host: bool, slots: int) -> int:
+def needed(sizes: Sizes, pace: Pace, slots: int) -> int:
     """Bytes on the device for so many windows; one slot more is there that no window has."""
-    weights = sizes.weights - (sizes.embedding if on_host else 0)
-    return weights + pace.workspace(sizes) + (slots + 1) * sizes.slot
+    return sizes.weights + pace.workspace(sizes) + (slots + 1) * sizes.slot

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ class Graphs:
 
 def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Recording:
     """Do the work once, so that kernels are compiled and chosen, then record it."""
-    side = torch.cuda.Stream(given.device)
+    side = _side_stream(given.device)
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         work(given)
@@ -61,7 +62,7 @@ def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Record
     try:
         with (
             _no_garbage_collection(),
-            torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"),
+            torch.cuda.graph(graph, pool, side, capture_error_mode="thread_local"),
         ):
             result = work(given)
     except RuntimeError as error:  # ending a recording that broke off raises anew
@@ -69,6 +70,12 @@ def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Record
             raise error.__context__ from None
         raise
     return Recording(graph, given, result)
+
+
+@lru_cache(maxsize=16)
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """The one on which all is recorded: each more would take a workspace of the library's for itself."""
+    return torch.cuda.Stream(device)
 
 
 @contextmanager

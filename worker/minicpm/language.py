@@ -12,7 +12,6 @@ from worker.minicpm.cache import KVCache, Pieces
 from worker.minicpm.config import LanguageConfig
 from worker.minicpm.linear import Linear
 from worker.minicpm.pointwise import add_rms_norm, rotate_and_store, silu_mul
-from worker.minicpm.transfer import upload
 
 
 class RMSNorm(nn.Module):
@@ -118,15 +117,8 @@ class LanguageModel(nn.Module):
         self.model = Decoder(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
 
-    @property
-    def embeds_on_host(self) -> bool:
-        """The table of token vectors is in host memory, the rest is not."""
-        return self.model.embed_tokens.weight.device != self.model.norm.weight.device
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """(…) ids, where the table is → (…, hidden), on the network's device."""
-        vectors = F.embedding(ids, self.model.embed_tokens.weight)
-        return upload(vectors, self.model.norm.weight.device) if self.embeds_on_host else vectors
+    def embed(self, ids: Tensor) -> Tensor:  # (…) → (…, hidden)
+        return F.embedding(ids, self.model.embed_tokens.weight)
 
     def prefill(self, x: Tensor, cache: KVCache, pieces: Pieces) -> Tensor:
         """Read packed pieces (T, hidden) of prompts; return the scores (R, V) of their ends."""

@@ -39,11 +39,6 @@ class Network(nn.Module):
         return self.llm.model.norm.weight.device
 
     @property
-    def token_device(self) -> torch.device:
-        """Where token ids are looked up: the host, if the table of their vectors is there."""
-        return self.llm.model.embed_tokens.weight.device
-
-    @property
     def dtype(self) -> torch.dtype:
         return self.llm.model.norm.weight.dtype
 
@@ -99,11 +94,26 @@ class Network(nn.Module):
         for prompt, skip in zip(prompts, before, strict=True):
             starts += [len(ids) - skip + start for start in prompt.view_starts]
             ids += prompt.ids[skip:]
-        x = self.llm.embed(upload(torch.tensor(ids), self.token_device))  # (T, hidden)
+        return self.llm.prefill(self._embed(ids, starts, seen), cache, pieces)
+
+    def _embed(self, ids: Sequence[int], starts: Sequence[int], seen: Tensor) -> Tensor:
+        """Vectors of words, and in the places that begin at `starts` those of views. (T, hidden)
+
+        No vector of a place is looked up: on a GPU the table is at the far end of a bus.
+        """
+        numbers, is_word = torch.tensor(ids), torch.ones(len(ids), dtype=torch.bool)
+        places = (
+            torch.tensor(starts, dtype=torch.long)[:, None] + torch.arange(seen.shape[1])
+        ).flatten()
+        is_word[places] = False
+        words = is_word.nonzero().flatten()
+        hidden = self.config.language.hidden_size
+        x = torch.empty(len(ids), hidden, device=self.device, dtype=self.dtype)
+        found = self.llm.embed(upload(numbers[words], self.device))
+        x.index_copy_(0, upload(words, self.device), found)
         if starts:
-            places = torch.tensor(starts)[:, None] + torch.arange(seen.shape[1])
-            x.index_copy_(0, upload(places.flatten(), self.device), seen.flatten(0, 1))
-        return self.llm.prefill(x, cache, pieces)
+            x.index_copy_(0, upload(places, self.device), seen.flatten(0, 1))
+        return x
 
     def decode_step(self, tokens: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache) -> Tensor:
         """Read token i (B,) into slot slots[i], behind the lengths[i] it holds. Returns (B, V)."""

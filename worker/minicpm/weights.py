@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from worker.minicpm.awq import GROUP, KERNELS, PACK, AwqLinear, Kernel, best_kernel
 from worker.minicpm.config import Config
 from worker.minicpm.errors import CheckpointError
+from worker.minicpm.host_table import lend, new_table
 from worker.minicpm.network import Network
 from worker.minicpm.shards import DTYPES, StoredTensor, read_index, read_tensors
 
@@ -25,6 +26,7 @@ SKIPPED = ("apm.", "audio_projection_layer.", "tts.")  # audio and speech
 FUSED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_proj", "v_proj")}
 AWQ_PARTS = ("qweight", "qzeros", "scales")
 VISION_LAYER = re.compile(r"vpm\.encoder\.layers\.(\d+)\.")
+ON_HOST = "llm.model.embed_tokens.weight"
 FLOATS = ("F64", "F32", "F16", "BF16")
 
 
@@ -34,11 +36,10 @@ def load_network(
     device: torch.device,
     dtype: torch.dtype,
     kernel: str | None = None,
-    embedding_on_host: bool = False,
 ) -> Network:
     """Build the network of `folder` on `device`, its float tensors cast to `dtype`.
 
-    With `embedding_on_host` the table of token vectors stays in host memory.
+    On a GPU the table of token vectors stays in the host's memory, where the GPU reads it.
     Raises CheckpointError if anything is missing, left over, truncated or of another shape.
     """
     stored = _read_stored(folder)
@@ -47,18 +48,23 @@ def load_network(
         network = Network(config).to(dtype)
         quantise(network, stored, KERNELS[kernel or best_kernel(device)])
     wanted = _match(network, stored, config)
-    _materialise(network, device, embedding_on_host)
+    _materialise(network, device)
     _fill(network, wanted)
     for module in network.modules():
         if isinstance(module, AwqLinear):
             module.pack()
+    if device.type == "cuda":
+        embedding = network.llm.model.embed_tokens
+        embedding.weight = nn.Parameter(lend(embedding.weight.detach(), device))
     return network.eval().requires_grad_(False)
 
 
 def weight_bytes(folder: Path, dtype: torch.dtype) -> int:
-    """Memory that a checkpoint's network takes with its float tensors cast to `dtype`."""
+    """Memory of a GPU that a checkpoint's network takes with its float tensors cast to `dtype`."""
     total = 0
     for name, tensor in _read_stored(folder).items():
+        if name == ON_HOST:
+            continue
         kept = name.endswith(AWQ_PARTS)  # as stored
         total += math.prod(tensor.shape) * (DTYPES[tensor.dtype] if kept else dtype).itemsize
     return total
@@ -183,11 +189,13 @@ def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from network.named_buffers()
 
 
-def _materialise(network: Network, device: torch.device, embedding_on_host: bool) -> None:
+def _materialise(network: Network, device: torch.device) -> None:
     embedding = network.llm.model.embed_tokens
-    network.to_empty(device=device)
-    if embedding_on_host:
-        embedding.to_empty(device="cpu")
+    if device.type == "cuda":
+        embedding.weight = nn.Parameter(new_table(embedding.weight.shape, embedding.weight.dtype))
+    for module in network.modules():
+        if module is not embedding or device.type != "cuda":
+            module.to_empty(device=device, recurse=False)
 
 
 def _fill(network: Network, wanted: Mapping[str, list[StoredTensor]]) -> None:
