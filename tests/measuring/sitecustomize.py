@@ -130,7 +130,7 @@ def _watch(measurement: Measurement, event: str, values: tuple[Any, ...]) -> Non
 
 def _hand_on() -> None:
     """Have processes that are given an environment of their own measured too."""
-    begin = subprocess.Popen.__init__
+    begin: Any = subprocess.Popen.__init__
 
     def begin_measured(
         self: "subprocess.Popen[Any]",
@@ -142,7 +142,7 @@ def _hand_on() -> None:
             env = {**env, "PYTHONPATH": f"{HERE}:{env.get('PYTHONPATH', '')}".rstrip(":")}
         begin(self, *args, env=env, **kwargs)
 
-    subprocess.Popen.__init__ = begin_measured  # type: ignore[method-assign]
+    setattr(subprocess.Popen, "__init__", begin_measured)  # noqa: B010 (typed as a method of its own)
 
 
 if __name__ == "sitecustomize":

@@ -44,7 +44,7 @@ def loudness(path: Path, seconds: int, origin: Fraction = START) -> NDArray[np.b
     assert {samples.shape for samples, _ in blocks} == {(2, BLOCK)}
     heard = np.abs(np.concatenate([samples for samples, _ in blocks], axis=1)[0]) > LOUD / 2
     tenth = SOUND_RATE // 10
-    return heard[tenth // 2 :: tenth]
+    return np.asarray(heard[tenth // 2 :: tenth], np.bool_)
 
 
 def tenths(*loud: tuple[int, int], of: int) -> list[bool]:
