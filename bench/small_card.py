@@ -33,7 +33,7 @@ def tell_memory(stage: str) -> None:
 
 
 def main() -> int:
-    torch.cuda.init()
+    torch.cuda.synchronize()  # makes CUDA take its own
     tell("free beside CUDA's own", torch.cuda.mem_get_info()[0] / 1e9, "GB")
     begun = time.perf_counter()
     with load(Path(sys.argv[1]), GPU, slots=SLOTS, room=ROOM) as engine:
