@@ -1,6 +1,8 @@
 """Clips with known times: every picture carries its number as a bar code."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +18,19 @@ BITS = 8
 TITLE = "A title of no importance"
 
 
+@contextmanager
+def kept_priority() -> Iterator[None]:
+    """Give this thread its scheduling back: as root, SVT-AV1 leaves it the most urgent of real-time ones.
+
+    Every process begun afterwards inherits that, and together they starve the machine.
+    """
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
+
+
 def write_clip(
     path: Path,
     pts_ms: Sequence[int],
@@ -28,7 +43,7 @@ def write_clip(
     alter: Callable[[int, VideoPacket], None] = lambda number, packet: None,
 ) -> Path:
     """Encode one picture per time; `alter` may change the n-th packet before it is written."""
-    with av.open(str(path), "w", options=muxer_options or {}) as container:
+    with kept_priority(), av.open(str(path), "w", options=muxer_options or {}) as container:
         container.metadata["title"] = TITLE
         stream = container.add_stream(codec, rate=25, options=options or {})
         assert isinstance(stream, VideoStream)
