@@ -189,7 +189,7 @@ class Bucket:
                         Bucket=self.bucket, Key=self.key(name), Range=f"bytes={start}-"
                     )["Body"]
                     for piece in body.iter_chunks(READ_BYTES):
-                        os.pwrite(descriptor, piece, start)
+                        write_all(descriptor, piece, start)
                         start, tries = start + len(piece), 0
             except MediaAway as error:
                 tries += 1
@@ -308,6 +308,14 @@ def _beginnings(names: set[str]) -> set[str]:
 def _is_made(name: str) -> bool:
     """Tell whether it is a file that others may have to give way to, so that its use is noted."""
     return name.startswith(("playback/", "renders/")) and not name.endswith((".json", USED))
+
+
+def write_all(descriptor: int, piece: bytes, place: int) -> None:
+    """Write a piece to an open file. Raises OSError where the disk doesn't take it all."""
+    left = memoryview(piece)
+    while left:  # a disk that fills up takes a part first, then refuses
+        written = os.pwrite(descriptor, left, place)
+        left, place = left[written:], place + written
 
 
 class _Pieces(RawIOBase):

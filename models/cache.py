@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,10 @@ from models.errors import BadFile, MediaAway
 SPARE_BYTES = 2**28  # left free on the disk for whatever else is on it
 
 Fetch = Callable[[int], None]
-"""Writes the rest of the content to an open file, behind what is in it. Raises StoreBusy, FileNotFoundError."""
+"""Writes the rest of the content to an open file, behind what is in it.
+
+Raises StoreBusy, FileNotFoundError where there is no content, OSError where the disk doesn't take it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +37,38 @@ class Cache:
     def hold(self, name: str, size: int, sha256: str, fetch: Fetch) -> Iterator[Path]:
         """Yield a copy, fetched if it isn't here; it stays until the block ends.
 
-        Raises MediaAway while there is no room, BadFile if what is fetched has another hash, and as
+        Raises MediaAway while the disk can't take it, BadFile if what is fetched has another hash, and as
         `fetch` does.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         copy = self.folder / name
         part = self.folder / f"{name}.{size}.part"
         with ExitStack() as held:
-            while True:
-                if _lock(copy, fcntl.LOCK_SH, held) is not None:
-                    break
-                descriptor = _lock(part, fcntl.LOCK_EX, held, create=True)
-                if descriptor is not None and copy.exists():  # finished since we looked
-                    part.unlink()
-                elif descriptor is not None:
-                    self._complete(part, descriptor, sha256, fetch)
-                    part.rename(copy)
-                    fcntl.flock(descriptor, fcntl.LOCK_SH)
-                    break
-                held.close()
-            os.utime(copy)
+            try:
+                self._lock_copy(copy, part, sha256, fetch, held)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise MediaAway(
+                    f"This host can't keep a copy of the video: {error.strerror}.",
+                    "make room on its disk",
+                ) from error
             yield copy
+
+    def _lock_copy(
+        self, copy: Path, part: Path, sha256: str, fetch: Fetch, held: ExitStack
+    ) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        while _lock(copy, fcntl.LOCK_SH, held) is None:
+            descriptor = _lock(part, fcntl.LOCK_EX, held, create=True)
+            if descriptor is not None and copy.exists():  # finished since we looked
+                part.unlink()
+            elif descriptor is not None:
+                self._complete(part, descriptor, sha256, fetch)
+                part.rename(copy)
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+                break
+            held.close()
+        os.utime(copy)
 
     def _complete(self, part: Path, descriptor: int, sha256: str, fetch: Fetch) -> None:
         try:
@@ -67,7 +81,7 @@ class Cache:
         except FileNotFoundError:
             part.unlink(missing_ok=True)
             raise
-        except MediaAway:
+        except (MediaAway, OSError):
             if os.fstat(descriptor).st_size == 0:  # it would only take up room
                 part.unlink(missing_ok=True)
             raise
@@ -80,7 +94,7 @@ class Cache:
     def _make_room(self, part: Path) -> None:
         """Remove what was not used for longest until the part fits as a whole. Raises MediaAway."""
         with self._alone():
-            files = [(path, path.stat()) for path in self.folder.iterdir()]
+            files = list(self._files())
             files.sort(key=lambda file: file[1].st_mtime)
             used = sum(_whole_bytes(path, facts.st_size) for path, facts in files)
             coming = used - sum(facts.st_size for _, facts in files)
@@ -97,6 +111,11 @@ class Cache:
                     "There is no room on this host for another video beside those that are being read.",
                     "raise MEDIA_CACHE_BYTES or make room on the disk",
                 )
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):  # another process has just finished it
+                yield path, path.stat()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

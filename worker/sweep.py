@@ -34,11 +34,11 @@ class Sweep:
     keep_media_days: int = 0  # 0: for ever
 
     def lost_work(self) -> None:
-        """Free expired leases, end jobs that miss nothing, drop broken uploads, send missing hints."""
-        self.media.scratch.drop_broken()
+        """Free expired leases, end jobs that miss nothing, send missing hints, drop broken uploads."""
         for found in (*self._free_expired(), *self._renew_lost_hints()):
             log.info("hints sent again job_id=%s count=%d", found.job_id, found.count)
             hints.send_hints(self.broker, found)
+        self.media.scratch.drop_broken()  # last: a disk in trouble must not keep work from going on
 
     def _free_expired(self) -> list[Hints]:
         with self.store.write() as session:
@@ -73,10 +73,6 @@ class Sweep:
 
     def orphans(self) -> None:
         """Remove files that no row knows: of uploads that were given up, of processes that were killed."""
-        with self.store.write() as session:
-            uploads.forget_ended(session)
-            idempotency.forget_old(session)
-            webhooks.forget_old(session)
         with self.store.read() as session:
             arriving = uploads.list_arriving(session)  # first: what it leaves out has a video
             videos = session.scalars(select(Video.id)).all()
@@ -84,6 +80,13 @@ class Sweep:
         removed = self.media.remove_orphans(videos, jobs, arriving, _ORPHAN_AGE_S)
         if removed:
             log.info("orphaned files removed count=%d", removed)
+        self._forget_rows()  # last: on a full disk it needs the room that the files gave
+
+    def _forget_rows(self) -> None:
+        with self.store.write() as session:
+            uploads.forget_ended(session)
+            idempotency.forget_old(session)
+            webhooks.forget_old(session)
 
     def old_media(self) -> None:
         """Remove files of videos whose last job ended KEEP_MEDIA_DAYS ago; rows and commentary stay.

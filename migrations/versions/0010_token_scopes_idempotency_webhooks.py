@@ -71,4 +71,6 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_table("webhooks")
     op.drop_table("kept_answers")
+    # What is left means "may do all": a token that may do less would be given that.
+    op.execute("DELETE FROM tokens WHERE scopes IS NOT NULL")
     op.drop_column("tokens", "scopes")

@@ -1,12 +1,16 @@
 """Copies of stored videos: bounded, shared, whole, and never taken from under a reader."""
 
 import hashlib
+import itertools
 import multiprocessing
 import os
+import resource
+import threading
 from pathlib import Path
 
 import pytest
 
+from models.bucket import write_all
 from models.cache import Cache, Fetch
 from models.errors import BadFile, MediaAway
 
@@ -156,3 +160,52 @@ def _read_many(wish: tuple[Cache, int]) -> int:
         except MediaAway:  # the others read all that fits
             continue
     return right
+
+
+def test_a_full_disk_refuses_a_copy_for_now(cache: Cache) -> None:
+    """The kernel's own limit on a file's size, as a disk that fills up: a part is taken, then nothing."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE // 2, before[1]))
+    try:
+        with (
+            pytest.raises(MediaAway, match="can't keep a copy") as refusal,
+            cache.hold("a", SIZE, hash_of("a"), writing("a")),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refusal.value.next_step == "make room on its disk"
+    with cache.hold("a", SIZE, hash_of("a"), writing("a")) as path:
+        assert path.read_bytes() == content_of("a")
+
+
+def writing(name: str) -> Fetch:
+    def fetch(descriptor: int) -> None:
+        there = os.fstat(descriptor).st_size
+        write_all(descriptor, content_of(name)[there:], there)
+
+    return fetch
+
+
+def test_files_that_others_finish_meanwhile_are_no_missing_videos(cache: Cache) -> None:
+    cache.folder.mkdir()
+    (cache.folder / "other").touch()
+    ended = threading.Event()
+
+    def finish_others() -> None:
+        for number in itertools.cycle(range(100)):
+            (cache.folder / f"x{number}.1.part").touch()
+            (cache.folder / f"x{number}.1.part").rename(cache.folder / f"x{number}")
+            (cache.folder / f"x{number}").unlink()
+            if ended.is_set():
+                return
+
+    other = threading.Thread(target=finish_others)
+    other.start()
+    try:
+        for _ in range(300):
+            read(cache, "a")
+            (cache.folder / "a").unlink()
+    finally:
+        ended.set()
+        other.join()

@@ -7,8 +7,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from migrations import downgrade, is_compared, upgrade
+from models import tokens
 from models.store import Store
 from models.tables import Table
+from models.tokens import Scope
 from tests.conftest import open_store
 
 
@@ -31,6 +33,19 @@ def test_every_step_goes_up_and_down_and_up_again(empty_database_url: str) -> No
     assert set(inspect(store.engine).get_table_names()) == {"alembic_version"}
     upgrade(store)
     assert differences(store) == []
+    store.engine.dispose()
+
+
+def test_no_token_may_do_more_after_a_step_down_and_up(empty_database_url: str) -> None:
+    store = open_store(empty_database_url)
+    upgrade(store)
+    with store.write() as session:
+        tokens.add_token(session, "reader", [Scope.READ])
+        tokens.add_token(session, "admin")
+    downgrade(store, "0009")
+    upgrade(store)
+    with store.read() as session:
+        assert [token.name for token in tokens.list_tokens(session)] == ["admin"]
     store.engine.dispose()
 
 

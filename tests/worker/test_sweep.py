@@ -7,15 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from models import chunks, hints, jobs
+from models import chunks, hints, jobs, uploads
 from models.media import folder_media
 from models.store import Store
 from models.tables import Chunk, Job, JobState, new_id
 from tests.journey.stack import ROOT
 from tests.packaging.processes import wait_for
-from tests.store.rows import claim, make_job
+from tests.store.rows import claim, default_parameters, make_job
 from tests.store.test_owners import owner_that_ended
 from worker.sweep import Sweep
 
@@ -108,6 +108,46 @@ def test_half_an_upload_goes_as_soon_as_its_process_is_gone(store: Store, tmp_pa
         left.write_bytes(b"half")
         sweep.lost_work()
         assert list(incoming.path.parent.iterdir()) == [incoming.path]
+
+
+def test_a_disk_in_trouble_keeps_no_work_from_going_on(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "media").touch()  # no folder
+    with store.write() as session:
+        chunk_id = claim(session, make_job(session), lease_ms=-1000).chunk_id
+    with pytest.raises(OSError, match="media"):
+        a_sweep(store, broker_url, tmp_path).lost_work()
+    with store.read() as session:
+        assert session.get_one(Chunk, chunk_id).owner is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_files_give_room_to_a_store_that_has_none(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    orphan = sweep.media.root / sweep.media.video("gone")
+    orphan.parent.mkdir(parents=True)
+    orphan.touch()
+    os.utime(orphan, (0, 0))
+    with store.write() as session:
+        refuse = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        upload = uploads.begin_upload(
+            session,
+            owner=None,
+            length_bytes=1,
+            metadata_text="",
+            filename="a.mp4",
+            parameters=default_parameters(),
+            priority=0,
+            hours=1,
+        )
+        upload.until_ms = 0
+        session.execute(text(f"CREATE TRIGGER full BEFORE DELETE ON uploads {refuse}"))
+    with pytest.raises(Exception, match="full"):
+        sweep.orphans()
+    assert not orphan.exists()
 
 
 def test_files_that_no_row_knows_go_and_all_others_stay(
