@@ -115,11 +115,12 @@ def test_a_disk_in_trouble_keeps_no_work_from_going_on(
 ) -> None:
     (tmp_path / "media").touch()  # no folder
     with store.write() as session:
-        chunk_id = claim(session, make_job(session), lease_ms=-1000).chunk_id
+        expired = claim(session, make_job(session), lease_ms=-1000)
+    assert expired is not None
     with pytest.raises(OSError, match="media"):
         a_sweep(store, broker_url, tmp_path).lost_work()
     with store.read() as session:
-        assert session.get_one(Chunk, chunk_id).owner is None
+        assert session.get_one(Chunk, expired.chunk_id).owner is None
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
