@@ -63,6 +63,8 @@ def connect(redis_url: str) -> Celery:
 
 def send_hints(app: Celery, hints: Hints) -> None:
     """Tell workers of a job's free chunks. A broker that is down costs time, not work: the sweep tells later."""
+    if not hints.count:
+        return
     try:
         with app.producer_or_acquire() as producer:  # redis-py mends a connection that was kept
             if not producer.connection.connected:

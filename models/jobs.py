@@ -286,6 +286,8 @@ def retry(session: Session, job_id: str) -> Job:
     _allow(job, "retried", JobState.FAILED, JobState.CANCELLED)
     need_media(session, job.video_id, "This job can't be retried.")
     job.failure_kind = job.failure_text = job.failure_window = None
+    # An addition that was removed after the job's end may have been all that its stage was of.
+    job.stage = min(_stages_left(session, job_id), default=job.stage)
     _enter(session, job, JobState.QUEUED)
     return job
 

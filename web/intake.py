@@ -259,10 +259,9 @@ def finish_whole_uploads(site: Site) -> None:
     with site.store.read() as session:
         waiting = uploads.list_uploads(session, None, limit=None)
     for upload in waiting:
-        arrivals = site.media.storage.arrivals
-        if arrivals.size(upload.id, upload.length_bytes) != upload.length_bytes:
-            continue
         try:
-            finish_upload(site, upload.id)
+            size = site.media.storage.arrivals.size(upload.id, upload.length_bytes)
+            if size == upload.length_bytes:
+                finish_upload(site, upload.id)
         except AppError as failure:  # it stays whole, and is asked for again
             log.warning("whole upload not queued upload_id=%s reason=%s", upload.id, failure)

@@ -157,8 +157,11 @@ class Playbacks:
 
     def _go_on(self, wish: Wish, progress: float) -> bool:
         """Note the progress; False if the video has been deleted."""
-        if not self.media.has_video(wish.video_id):
-            return False
+        try:
+            if not self.media.has_video(wish.video_id):
+                return False
+        except StoreBusy as error:  # in a second it is asked again
+            log.warning("not known whether a copy's video is still here reason=%s", error)
         self._write_note(wish.video_id, "making", progress)
         return True
 
@@ -175,6 +178,8 @@ class Playbacks:
             self.media.storage.put(self.media.playback_note(video_id), json.dumps(words).encode())
         except StoreBusy as error:
             log.warning("progress of a copy not noted reason=%s", error)
+        except Exception:  # the thread goes on: nobody else would make what waits
+            log.exception("progress of a copy not noted")
 
     def _forget_note(self, video_id: str) -> None:
         try:

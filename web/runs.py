@@ -1,5 +1,6 @@
 """The JSON API for runs: a video commented again, and two runs beside each other."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import jobs, runs
 from models.comparison import Row, Side, align, compare, is_different
-from models.errors import Conflict, InvalidRequest
+from models.errors import Conflict, InvalidRequest, StoreBusy
 from models.idempotency import Answer
 from models.parameters import MAX_WINDOWS, PARAMETER_FIELDS
 from models.segments import count_stored, list_segments, shown_words, stored_spans
@@ -34,6 +35,8 @@ bp = Blueprint("runs", __name__, url_prefix="/api")
 MOST_RUNS = 200
 ROWS_A_PAGE = 200
 MOST_ROWS = 1000
+
+log = logging.getLogger(__name__)
 
 _WISH = (
     'Send {"parameters": {…}, "windows": "0-3,7", "priority": n}; each may be left out: without windows '
@@ -96,7 +99,12 @@ def _start(job_id: str, wish: Mapping[str, Any], deed: Deed) -> Answer:
     with submission.step("store"):
         new_id = queue(here, begin)
     submission.queued(new_id, source=job_id)
-    here.media.take_stills(job_id, new_id, (w for span in taken for w in range(*span)))
+    try:
+        here.media.take_stills(job_id, new_id, (w for span in taken for w in range(*span)))
+    except (
+        StoreBusy
+    ) as error:  # the run is queued: who heard of a failure would ask for another one
+        log.warning("stills not taken over job_id=%s reason=%s", new_id, error)
     return answers[-1]
 
 
@@ -128,6 +136,7 @@ def _parameters(given: Mapping[str, Any]) -> dict[str, str]:
 def _windows(text: str) -> set[int] | None:
     """Read windows and spans of them, both ends included; "" means all."""
     wanted: set[int] = set()
+    named = 0
     for part in filter(None, text.replace(" ", "").split(",")):
         first, _, last = part.partition("-")
         if not (first + (last or first)).isdecimal() or len(part) > 20:
@@ -135,6 +144,9 @@ def _windows(text: str) -> set[int] | None:
         start, stop = int(first), int(last or first) + 1
         if not start < stop <= MAX_WINDOWS:
             raise InvalidRequest(f"There are no windows {part[:20]!r}.")
+        named += stop - start
+        if named > MAX_WINDOWS:  # some of them again and again: each costs time
+            raise InvalidRequest(f"At most {MAX_WINDOWS} windows can be named; name each once.")
         wanted.update(range(start, stop))
     if text and not wanted:
         raise InvalidRequest("Choose at least one window.")

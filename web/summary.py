@@ -38,7 +38,8 @@ def want(job_id: str) -> tuple[Response, int]:
 @bp.delete("/jobs/<id:job_id>/summary")
 def forget(job_id: str) -> tuple[str, int]:
     """Remove the summary, or end its making."""
-    actions.change(site(), lambda session: jobs.drop(session, job_id, AdditionKind.SUMMARY))
+    # What is left of the job may be of another stage, of which no worker has been told yet.
+    actions.queue(site(), lambda session: jobs.drop(session, job_id, AdditionKind.SUMMARY))
     return "", 204
 
 

@@ -41,7 +41,8 @@ def want(job_id: str) -> tuple[Response, int]:
 @bp.delete("/jobs/<id:job_id>/transcript")
 def forget(job_id: str) -> tuple[str, int]:
     """Remove what was written down, or end its making."""
-    actions.change(site(), lambda session: jobs.drop(session, job_id, AdditionKind.TRANSCRIPT))
+    # What is left of the job may be of another stage, of which no worker has been told yet.
+    actions.queue(site(), lambda session: jobs.drop(session, job_id, AdditionKind.TRANSCRIPT))
     return "", 204
 
 

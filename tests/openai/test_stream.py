@@ -109,6 +109,8 @@ def test_the_words_of_an_error_are_found_in_any_place(answer: Any, words: str) -
         (503, {"retry-after": "1.5"}, 1.5),
         (429, {"retry-after": "120ms"}, 0.12),
         (429, {"retry-after": "1m30s"}, 90),
+        (429, {"retry-after": "999999999"}, 3600),
+        (200, {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "9000h"}, 3600),
         (429, {"retry-after": "soon"}, 0),
         (429, {}, 0),
         (200, {"retry-after": "7"}, 0),

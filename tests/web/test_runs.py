@@ -149,6 +149,25 @@ def test_what_cant_be_run_is_refused(
     assert len(client.get(f"/api/jobs/{job['id']}/runs").get_json()["runs"]) == 1
 
 
+def test_windows_named_again_and_again_are_refused_before_they_are_counted_through(
+    client: FlaskClient, job: dict[str, Any]
+) -> None:
+    answer = client.post(f"/api/jobs/{job['id']}/runs", json={"windows": "0-199999,0-5"})
+    assert answer.status_code == 400
+    assert "At most 200000 windows can be named" in answer.get_json()["error"]["message"]
+
+
+def test_a_run_whose_pictures_cant_be_taken_over_is_queued_all_the_same(
+    client: FlaskClient, site: Site, job: dict[str, Any]
+) -> None:
+    still = site.media.root / site.media.still(job["id"], 1)
+    still.unlink()
+    still.mkdir()  # nothing that could be copied
+    again = run(client, job, windows="0")
+    assert (again["state"], again["windows_taken"]) == ("queued", 5)
+    assert len(client.get(f"/api/jobs/{job['id']}/runs").get_json()["runs"]) == 2
+
+
 def test_a_video_whose_file_is_gone_cant_be_run_again(
     client: FlaskClient, site: Site, job: dict[str, Any]
 ) -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from models.tables import Video
-from web.exports import Document
+from web.exports import Choice, Document
 from web.exports.cues import cues
 from web.exports.plain_text import plain
 from web.renders.kinds import RENDERINGS
@@ -24,6 +24,7 @@ class Order:
     video_id: str
     video_sha256: str
     format: str
+    choice: Choice  # with the voice: in which way it was asked for
     request: dict[str, Any]  # the child's, but for its open files
     needs_video: bool
     largest_file: int  # bytes
@@ -33,6 +34,13 @@ class Order:
         """Return the file's name, without any extension."""
         asked = json.dumps([self.format, self.request], sort_keys=True)
         return sha256(asked.encode()).hexdigest()[:24]
+
+    def replaces(self, other: "Order") -> bool:
+        """Tell whether the other one was asked for in the same way, of what was the commentary then."""
+        same_way = (self.job_id, self.format, self.choice, self.request.get("voice")) == (
+            *(other.job_id, other.format, other.choice, other.request.get("voice")),
+        )
+        return same_way and self.name != other.name
 
 
 def place_order(document: Document, video: Video, export_format: str, voice: str) -> Order:
@@ -44,6 +52,7 @@ def place_order(document: Document, video: Video, export_format: str, voice: str
         video_id=video.id,
         video_sha256=video.sha256,
         format=export_format,
+        choice=document.choice,
         request=_spoken(document, export_format, voice) if speaks else _drawn(document, video),
         needs_video=not speaks,
         largest_file=int(seconds * (_SPEECH_BYTES if speaks else _PREVIEW_BYTES)) + _GROUND_BYTES,

@@ -75,6 +75,7 @@ class Renders:
         with self._lock:
             if self.tell(order).state in ("ready", "waiting", "making"):
                 return
+            self._forget_replaced(order)
             if len(self._waiting) >= MOST_WAITING:
                 raise StoreBusy("Many files are being rendered already; ask again later.")
             self._write_note(order, create=True, state="waiting")
@@ -84,6 +85,13 @@ class Renders:
             self._busy = True
         # A thread of its own: the kernel ends the child together with the thread that started it.
         threading.Thread(target=self._work, name="renders", daemon=True).start()
+
+    def _forget_replaced(self, order: Order) -> None:
+        """Let go of what waits and would be outdated: a job that goes on says more every few seconds."""
+        replaced = [waiting for waiting in self._waiting if order.replaces(waiting[0])]
+        self.media.storage.remove(*(self._note(other) for other, _ in replaced))
+        for waiting in replaced:
+            self._waiting.remove(waiting)
 
     def forget(self, order: Order) -> None:
         """End the making, or remove what was made."""
@@ -110,13 +118,13 @@ class Renders:
             return "cancelled"
         except AppError as error:
             log.warning("not rendered %s reason=%s", facts, error, exc_info=error.__cause__)
-            self._write_note(order, state="failed", message=str(error))
+            self._note_failed(order, str(error))
             return "failed"
         except (
             Exception
         ):  # the thread goes on to the next order, and the page must hear of this one
             log.exception("not rendered %s", facts)
-            self._write_note(order, state="failed", message="A bug of ours: see the server's log.")
+            self._note_failed(order, "A bug of ours: see the server's log.")
             return "failed"
         log.info("rendered %s", facts)
         return "done"
@@ -159,9 +167,21 @@ class Renders:
         """Note the progress, and that the others wait; False if the note was taken away."""
         with self._lock:
             waiting = [other for other, _ in self._waiting]
-        for other in waiting:
-            self._write_note(other, state="waiting")
-        return self._write_note(order, state="making", progress=progress)
+        try:
+            for other in waiting:
+                self._write_note(other, state="waiting")
+            return self._write_note(order, state="making", progress=progress)
+        except StoreBusy as error:
+            log.warning("progress of a render not noted reason=%s", error)
+            return True  # as far as can be told: in a second it is asked again
+
+    def _note_failed(self, order: Order, message: str) -> None:
+        try:
+            self._write_note(order, state="failed", message=message)
+        except StoreBusy as error:  # the note grows old; then the file may be asked for again
+            log.warning("failure of a render not noted reason=%s", error)
+        except Exception:  # the thread goes on: nobody else would make what waits
+            log.exception("failure of a render not noted")
 
     def _note(self, order: Order) -> str:
         return self.media.render_note(order.job_id, order.name)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+_LONGEST_WAIT_S = 3600.0  # whatever it says: it may err, and then it would never be asked again
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -29,7 +30,8 @@ class Turns:
         for what in ("requests", "tokens"):
             if headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0":
                 waits.append(_seconds(headers.get(f"x-ratelimit-reset-{what}", "")))
-        self._closed_until = max(self._closed_until, self._clock() + max(waits, default=0.0))
+        wait = min(max(waits, default=0.0), _LONGEST_WAIT_S)
+        self._closed_until = max(self._closed_until, self._clock() + wait)
 
 
 def back_off(attempt: int) -> float:
