@@ -38,21 +38,18 @@ class Courier:
         threading.Thread(target=self._run, name="courier", daemon=True).start()
 
     def _run(self) -> None:
-        with httpx.Client(
-            timeout=httpx.Timeout(PATIENCE_S), trust_env=False, follow_redirects=False
-        ) as http:
-            while True:
-                try:
-                    for webhook_id in self._due():
-                        # No pool: the interpreter would wait for its threads, and so for a slow receiver.
-                        threading.Thread(
-                            target=self.serve, args=(http, webhook_id), name="courier", daemon=True
-                        ).start()
-                except StoreBusy as error:
-                    log.warning("webhooks wait, store is away reason=%s", error)
-                except Exception:  # the thread goes on: nobody would start it again
-                    log.exception("webhooks were not looked at")
-                time.sleep(LOOK_S)
+        while True:
+            try:
+                for webhook_id in self._due():
+                    # No pool: the interpreter would wait for its threads, and so for a slow receiver.
+                    threading.Thread(
+                        target=self.serve, args=(webhook_id,), name="courier", daemon=True
+                    ).start()
+            except StoreBusy as error:
+                log.warning("webhooks wait, store is away reason=%s", error)
+            except Exception:  # the thread goes on: nobody would start it again
+                log.exception("webhooks were not looked at")
+            time.sleep(LOOK_S)
 
     def _due(self) -> list[str]:
         """Return the webhooks to serve that nobody serves; they count as served from now on."""
@@ -64,20 +61,21 @@ class Courier:
             self._busy.update(fresh)
         return fresh
 
-    def serve(self, http: httpx.Client, webhook_id: str) -> None:
+    def serve(self, webhook_id: str) -> None:
         """Send what is due for a webhook."""
         try:
-            while (message := self._claim(webhook_id)) is not None:
-                attempt = send(http, message, self.hosts)
-                log.info(
-                    "webhook told webhook_id=%s message_id=%s status=%s error=%s",
-                    webhook_id,
-                    message.id,
-                    attempt.status,
-                    attempt.error,
-                )
-                with self.store.write() as session:
-                    webhooks.report(session, message, attempt)
+            with _line() as http:
+                while (message := self._claim(webhook_id)) is not None:
+                    attempt = send(http, message, self.hosts)
+                    log.info(
+                        "webhook told webhook_id=%s message_id=%s status=%s error=%s",
+                        webhook_id,
+                        message.id,
+                        attempt.status,
+                        attempt.error,
+                    )
+                    with self.store.write() as session:
+                        webhooks.report(session, message, attempt)
         except StoreBusy as error:  # whatever wasn't reported is sent again
             log.warning("webhook waits, store is away webhook_id=%s reason=%s", webhook_id, error)
         except Exception:  # the next look serves it again
@@ -89,6 +87,11 @@ class Courier:
     def _claim(self, webhook_id: str) -> Message | None:
         with self.store.write() as session:
             return webhooks.claim_due(session, webhook_id)
+
+
+def _line() -> httpx.Client:
+    """Return a client for one receiver alone: cookies go by address, which several may share."""
+    return httpx.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
 
 
 def send(http: httpx.Client, message: Message, hosts: Hosts) -> Attempt:

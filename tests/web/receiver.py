@@ -19,6 +19,7 @@ class Receiver:
     url: str = ""
     statuses: list[int] = field(default_factory=list)  # of the next answers; then 204
     received: list[Received] = field(default_factory=list)
+    cookie: str = ""  # that it sets
     hangs: threading.Event = field(default_factory=threading.Event)  # set: never answers
     came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -43,6 +44,8 @@ def running_receiver() -> Iterator[Receiver]:
                 return
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
             self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+            if receiver.cookie:
+                self.send_header("Set-Cookie", receiver.cookie)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -46,12 +45,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture
-def http() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as http:
-        yield http
-
-
 def register(client: FlaskClient, receiver: Receiver, **more: Any) -> dict[str, Any]:
     answer = client.post("/api/webhooks", json={"url": receiver.url, **more})
     assert answer.status_code == 201, answer.text
@@ -75,8 +68,8 @@ def verify(secret: str, message: Received) -> bool:
     return expected in message.headers["webhook-signature"].split(" ")
 
 
-def serve(store: Store, http: httpx.Client, hook: dict[str, Any]) -> None:
-    Courier(store, LOCAL).serve(http, hook["id"])
+def serve(store: Store, hook: dict[str, Any]) -> None:
+    Courier(store, LOCAL).serve(hook["id"])
 
 
 def due_now(store: Store) -> None:
@@ -93,7 +86,7 @@ def cancel_one(client: FlaskClient, clip: Path) -> str:
 
 
 def test_every_end_of_a_job_is_told_signed(
-    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, http: httpx.Client
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
     hook, site = register(client, receiver), site_of(app)
     failed = upload(client, known_clip)["id"]
@@ -101,7 +94,7 @@ def test_every_end_of_a_job_is_told_signed(
     done = upload(client, known_clip)["id"]
     comment_windows(site.store, site.media, done, 10_000)
     cancelled = cancel_one(client, known_clip)
-    serve(site.store, http, hook)
+    serve(site.store, hook)
     bodies = [json.loads(message.body) for message in receiver.received]
     assert [(body["type"], body["data"]["id"]) for body in bodies] == [
         ("job.failed", failed),
@@ -137,34 +130,47 @@ def test_what_is_not_committed_is_not_told(
 
 
 def test_a_failed_attempt_is_made_again_under_the_same_id(
-    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, http: httpx.Client
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
     hook, store = register(client, receiver), site_of(app).store
     cancel_one(client, known_clip)
     receiver.statuses = [500, 302]
-    serve(store, http, hook)
+    serve(store, hook)
     (waiting,) = told(client, hook)
     assert waiting["state"] == "waiting"
     assert 0 < waiting["next_ms"] - now_ms() <= 5000
-    serve(store, http, hook)  # not due yet
+    serve(store, hook)  # not due yet
     assert len(receiver.received) == 1
     for _ in range(2):
         due_now(store)
-        serve(store, http, hook)
+        serve(store, hook)
     (delivery,) = told(client, hook, state="delivered")
     assert [attempt["status"] for attempt in delivery["attempts"]] == [500, 302, 204]
     assert len({message.headers["webhook-id"] for message in receiver.received}) == 1
 
 
+def test_receivers_on_one_address_do_not_get_each_others_cookies(
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
+) -> None:
+    receiver.cookie = "session=of-the-first"
+    hooks, store = [register(client, receiver) for _ in range(2)], site_of(app).store
+    cancel_one(client, known_clip)
+    courier = Courier(store, LOCAL)
+    for hook in hooks:
+        courier.serve(hook["id"])
+    assert len(receiver.received) == 2
+    assert ["cookie" in message.headers for message in receiver.received] == [False, False]
+
+
 def test_one_that_takes_nothing_is_disabled_with_the_reason(
-    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, http: httpx.Client
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
     hook, store = register(client, receiver), site_of(app).store
     cancel_one(client, known_clip)
     receiver.statuses = [503] * 20
     for _ in range(len(webhooks.RETRY_S) + 1):
         due_now(store)
-        serve(store, http, hook)
+        serve(store, hook)
     assert len(receiver.received) == 10
     (delivery,) = told(client, hook, state="failed")
     now = client.get(f"/api/webhooks/{hook['id']}").get_json()
@@ -177,23 +183,23 @@ def test_one_that_takes_nothing_is_disabled_with_the_reason(
     assert client.patch(f"/api/webhooks/{hook['id']}", json={"enabled": True}).status_code == 200
     receiver.statuses = []
     assert client.post(again).status_code == 202
-    serve(store, http, hook)
+    serve(store, hook)
     assert told(client, hook)[0]["state"] == "delivered"
 
 
 def test_410_ends_it_at_once(
-    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, http: httpx.Client
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
     hook = register(client, receiver)
     cancel_one(client, known_clip)
     receiver.statuses = [410]
-    serve(site_of(app).store, http, hook)
+    serve(site_of(app).store, hook)
     now = client.get(f"/api/webhooks/{hook['id']}").get_json()
     assert "410" in now["disabled_reason"]
 
 
 def test_a_secret_is_told_once_and_changed_over(
-    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, http: httpx.Client
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
     hook, store = register(client, receiver), site_of(app).store
     for path in ("/api/webhooks", f"/api/webhooks/{hook['id']}"):
@@ -201,13 +207,13 @@ def test_a_secret_is_told_once_and_changed_over(
     new = client.post(f"/api/webhooks/{hook['id']}/secret").get_json()["secret"]
     assert new != hook["secret"]
     cancel_one(client, known_clip)
-    serve(store, http, hook)
+    serve(store, hook)
     assert verify(hook["secret"], receiver.received[-1])
     assert verify(new, receiver.received[-1])
     with store.write() as session:
         session.execute(update(Webhook).values(old_until_ms=1))
     cancel_one(client, known_clip)
-    serve(store, http, hook)
+    serve(store, hook)
     assert not verify(hook["secret"], receiver.received[-1])
     assert verify(new, receiver.received[-1])
 
@@ -268,14 +274,13 @@ def test_a_name_that_leads_inside_is_not_followed(
     client: FlaskClient,
     known_clip: Path,
     receiver: Receiver,
-    http: httpx.Client,
     host: str,
 ) -> None:
     hook, store = register(client, receiver), site_of(app).store
     with store.write() as session:
         session.execute(update(Webhook).values(url=receiver.url.replace("127.0.0.1", host)))
     cancel_one(client, known_clip)
-    Courier(store, Hosts("WEBHOOK_HOSTS")).serve(http, hook["id"])
+    Courier(store, Hosts("WEBHOOK_HOSTS")).serve(hook["id"])
     assert receiver.received == []
     (delivery,) = told(client, hook)
     assert "WEBHOOK_HOSTS" in delivery["attempts"][0]["error"]
@@ -331,7 +336,7 @@ def test_what_a_killed_courier_was_telling_is_told_again(
 
 
 def test_the_documented_check_tells_genuine_from_forged(
-    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, http: httpx.Client
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
     page = (ROOT / "docs" / "api.md").read_text()
     source = next(part for part in page.split("```python\n") if "def is_genuine" in part)
@@ -339,7 +344,7 @@ def test_the_documented_check_tells_genuine_from_forged(
     exec(source.partition("```")[0], names)
     hook = register(client, receiver)
     cancel_one(client, known_clip)
-    serve(site_of(app).store, http, hook)
+    serve(site_of(app).store, hook)
     (message,) = receiver.received
     assert names["is_genuine"](hook["secret"], message.headers, message.body)
     assert not names["is_genuine"](hook["secret"], message.headers, message.body + b" ")
