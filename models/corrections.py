@@ -50,7 +50,7 @@ def correct(
             correction=correction,
             revision=Segment.revision + 1,
             corrected_by=_name(by) if is_corrected else None,
-            corrected_ms=now_ms() if is_corrected else None,
+            corrected_ms=now_ms(),  # also of an undoing: a summary may be made from the wrong words
         )
         .returning(Segment.revision)
         .execution_options(synchronize_session=False)

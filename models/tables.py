@@ -220,7 +220,7 @@ class Segment(Table):
     correction: Mapped[str | None] = mapped_column(Text)  # None: as it was said; "": taken away
     revision: Mapped[int] = mapped_column(Integer, default=0)  # grows with every change by a person
     corrected_by: Mapped[str | None] = mapped_column(String(80))  # as they call themselves
-    corrected_ms: Mapped[int | None] = mapped_column(BigInteger)
+    corrected_ms: Mapped[int | None] = mapped_column(BigInteger)  # or back to how it was said
     taken_from: Mapped[str | None] = mapped_column(String(16))  # the job that said it, if another
 
 

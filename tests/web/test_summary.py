@@ -100,6 +100,14 @@ def test_a_summary_is_asked_for_afterwards_and_removed(
         == 200
     )
     assert client.get(address).get_json()["outdated"]
+    client.post(address)
+    run(worker, job["id"])
+    assert not client.get(address).get_json()["outdated"]
+    undone = client.put(
+        f"/api/jobs/{job['id']}/segments/0/text", json={"text": None, "revision": 1}
+    ).get_json()
+    assert (undone["revision"], undone["corrected_ms"]) == (2, None)
+    assert client.get(address).get_json()["outdated"]  # it tells the words that were undone
     assert client.delete(address).status_code == 204
     assert client.get(address).get_json()["summary"] is None
     assert client.get(job["links"]["self"]).get_json()["additions"] == []
