@@ -101,7 +101,7 @@ def test_addresses_are_fetched_and_their_troubles_told(
     dialog.get_by_role("button", name="Fetch").click()
     expect(page.locator("#toast")).to_contain_text("nonsense")
     inside = page.locator("#fetches li", has_text="inside.mp4")
-    expect(inside.locator(".words")).to_contain_text("private network")
+    expect(inside.locator(".words")).to_contain_text("isn't public")
     coming = page.locator("#fetches li", has_text="a harbour.mp4")
     expect(coming.locator(".words")).to_contain_text("here")
     shoot(page, "fetches")
@@ -165,7 +165,7 @@ def test_the_command_line_does_the_same(page: Page, server: Server, files: FileS
     assert (job["filename"], job["priority"]) == ("evening 1.mp4", 4)
     address = files.url("/by%20address.mp4")
     fetched = run("submit", address, "http://10.0.0.1/inside.mp4")
-    assert (fetched.returncode, "private network" in fetched.stderr) == (1, True)
+    assert (fetched.returncode, "isn't public" in fetched.stderr) == (1, True)
     job = httpx.get(f"{server.url}/api/jobs/{fetched.stdout.strip()}").json()
     assert job["filename"] == "by address.mp4"
     (refused,) = httpx.get(f"{server.url}/api/fetches").json()["fetches"]

@@ -194,6 +194,7 @@ def test_a_button_that_goes_hands_the_focus_on(
     comment_windows(server.store, server.media, job["id"], 20)
     page.goto(job["links"]["page"])
     want, forget = (page.locator(f"#story {name}") for name in (".want", ".forget"))
+    expect(want).to_be_visible()
     want.focus()
     page.keyboard.press("Enter")
     expect(forget).to_be_focused()
