@@ -5,8 +5,10 @@ The model's name says how it behaves; `python -m tests.speech.server` prints its
 
 import io
 import json
+import time
 import wave
 from collections import Counter
+from contextlib import suppress
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -62,6 +64,15 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {KEY}":
             return self.answer(401, {"error": {"message": "Incorrect API key provided"}})
         fields_seen.append({"model": model, "path": self.path, "bytes": len(fields["file"])})
+        match model:
+            case "garbage":
+                return self.answer(200, {"segments": [{"start": None}]})
+            case "dripping":
+                return self.drip()
+            case "endless":
+                return self.answer(200, {"text": "a" * 5 * 2**20})
+            case "picky":
+                return self.answer(400, {"error": {"message": "unknown model"}})
         heard = tones(fields["file"])  # type: ignore[arg-type]
         match model:
             case "busy" if asked[model] <= 2:
@@ -78,10 +89,6 @@ class Handler(BaseHTTPRequestHandler):
                 ]
                 return self.answer(200, {"language": "x" * 99, "segments": [
                     {"start": a, "end": b, "text": text} for a, b, text in lies]})  # fmt: skip
-            case "garbage":
-                return self.answer(200, {"segments": [{"start": None}]})
-            case "picky":
-                return self.answer(400, {"error": {"message": "unknown model"}})
         return self.answer(200, {"language": "en", "segments": heard})
 
     def answer(self, status: int, answer: Any) -> None:
@@ -91,6 +98,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def drip(self) -> None:
+        """Say a letter a second, for ever."""
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(1)
 
 
 if __name__ == "__main__":

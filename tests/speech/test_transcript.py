@@ -150,12 +150,15 @@ def test_a_busy_endpoint_is_asked_again(bench: Bench, clip: Path, endpoint_url: 
     assert state(bench, job) == ("ready", JobState.DONE)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("model", "url", "why"),
     [
         ("picky", "", "it answered 400: 'unknown model'"),
         ("good", "http://127.0.0.1:9/v1", "wrote down no speech"),
         ("garbage", "", "no text"),
+        ("dripping", "", "timed out"),
+        ("endless", "", "too long"),
     ],
 )
 def test_the_commentary_goes_on_without_it(

@@ -37,42 +37,56 @@ class EndpointTranscriber:
 
     def transcribe(self, sound: Samples) -> Transcript:
         deadline = time.monotonic() + self._limit_s
-        body, attempt = wav(sound), 0
+        body, attempt, why = wav(sound), 0, ""
         while True:
             try:
-                return read(self._ask(body, deadline - time.monotonic()), len(sound) / RATE)
+                return read(self._ask(body, deadline), len(sound) / RATE)
             except (httpx.HTTPError, Malformed, _Passing) as error:
+                # The last attempt has only what is left of the time: that it takes longer says little.
+                why = why if why and isinstance(error, httpx.TimeoutException) else _clause(error)
                 pause = back_off(attempt)
                 attempt += 1
                 if time.monotonic() + pause >= deadline:
                     raise CommentatorFailed(
-                        f"The endpoint {self._host} wrote down no speech: {_clause(error)}. See that it runs "
+                        f"The endpoint {self._host} wrote down no speech: {why}. See that it runs "
                         "and that TRANSCRIBE_URL names it."
                     ) from error
                 time.sleep(pause)
 
-    def _ask(self, body: bytes, limit_s: float) -> Any:
+    def _ask(self, body: bytes, deadline: float) -> Any:
         fields = {"model": self._model, "response_format": "verbose_json", "temperature": "0"}
-        answer = self._client.post(
+        with self._client.stream(
+            "POST",
             "audio/transcriptions",
             data=fields,
             files={"file": ("sound.wav", body, "audio/wav")},
-            timeout=max(limit_s, 0.1),
-        )
-        if answer.status_code in _PASSING:
-            raise _Passing(f"it answered {answer.status_code}")
-        if len(answer.content) > _LONGEST_ANSWER:
-            raise Malformed("its answer is too long")
+            timeout=max(deadline - time.monotonic(), 0.1),
+        ) as answer:
+            if answer.status_code in _PASSING:
+                raise _Passing(f"it answered {answer.status_code}")
+            content = _content(answer, deadline)
         if answer.status_code != 200:
             try:
-                why = message_of(read_json(answer.content))
+                why = message_of(read_json(content))
             except Malformed:
                 why = "no reason that can be read"
             raise PromptRefused(
                 f"The endpoint {self._host} refuses to write down speech: it answered "
                 f"{answer.status_code}: {why!r}. See TRANSCRIBE_URL, TRANSCRIBE_MODEL and TRANSCRIBE_KEY."
             )
-        return read_json(answer.content)
+        return read_json(content)
+
+
+def _content(answer: httpx.Response, deadline: float) -> bytes:
+    """Read an answer to its end, which is neither far nor late: httpx limits single reads alone."""
+    content = bytearray()
+    for piece in answer.iter_bytes():
+        content += piece
+        if len(content) > _LONGEST_ANSWER:
+            raise Malformed("its answer is too long")
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout("timed out")
+    return bytes(content)
 
 
 class _Passing(Exception):
