@@ -91,7 +91,7 @@ def database_url(
         pytest.skip(NO_POSTGRES)
     else:
         yield _migrated_postgres
-        assert left_open(_migrated_postgres) == [], "the test left connections open"
+        left = left_open(_migrated_postgres)
         with psycopg.connect(_migrated_postgres) as connection:
             for table in (
                 *("segments", "passages", "utterances", "additions", "chunks", "jobs", "videos"),
@@ -99,6 +99,7 @@ def database_url(
                 *("kept_answers", "deliveries", "webhooks"),
             ):
                 connection.execute(f"DELETE FROM {table}")
+        assert left == [], "connections were left open, and these were their last words"
 
 
 @pytest.fixture

@@ -45,17 +45,24 @@ def fresh_database(server: str) -> Iterator[str]:
     assert left == [], "connections were left open, and these were their last words"
 
 
+_OTHERS = (
+    "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"  # the server's own come and go: autovacuum
+)
+
+
 def left_open(url: str) -> list[str]:
-    """Return the last statements of those still connected to a database when their time to go is over."""
+    """Hang up those still connected to a database when their time to go is over.
+
+    Return their last statements. The next test finds none of them.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(50):
-            left = connection.execute(
-                "SELECT query FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            ).fetchall()
+            left = connection.execute(f"SELECT query {_OTHERS}").fetchall()
             if not left:
                 break
             time.sleep(0.1)
+        connection.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
     return [query for (query,) in left]
 
 
