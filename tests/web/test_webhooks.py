@@ -24,11 +24,14 @@ from models.errors import BadFile
 from models.outbound import Hosts
 from models.store import Store
 from models.tables import Delivery, Webhook
+from tests.story.test_steps import Teller, run
 from tests.web.commenting import comment_windows, fail_next
 from tests.web.conftest import BuildApp, site_of
 from tests.web.receiver import Received, Receiver, running_receiver
 from tests.web.requests import upload
 from worker.courier import Courier
+from worker.keeper import Keeper
+from worker.site import Site as WorkerSite
 
 ROOT = Path(__file__).parents[2]
 LOCAL = Hosts("WEBHOOK_HOSTS", frozenset({"127.0.0.1"}))
@@ -115,6 +118,39 @@ def test_only_the_events_that_are_wanted(
     hook = register(client, receiver, events=["job.done"])
     cancel_one(client, known_clip)
     assert told(client, hook) == []
+
+
+def test_a_job_is_told_done_once_however_often_something_is_added(
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
+) -> None:
+    hook, site = register(client, receiver), site_of(app)
+    keeper = Keeper(site.store, 30_000, 120)
+    worker = WorkerSite(site.store, site.media, Teller(), keeper, 30_000, 120)
+    job = upload(client, known_clip)
+    comment_windows(site.store, site.media, job["id"], 10_000)
+    for finish in (
+        lambda: run(worker, job["id"]),
+        lambda: client.post(f"/api/jobs/{job['id']}/cancel"),
+        lambda: client.delete(job["links"]["summary"]),
+    ):
+        assert client.post(job["links"]["summary"]).status_code == 202
+        assert client.get(job["links"]["self"]).get_json()["state"] == "queued"
+        finish()
+        assert client.get(job["links"]["self"]).get_json()["state"] == "done"
+    assert [delivery["event"] for delivery in told(client, hook)] == ["job.done"]
+
+
+def test_each_failure_is_told_and_what_the_retry_comes_to(
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
+) -> None:
+    hook, site = register(client, receiver), site_of(app)
+    job_id = upload(client, known_clip)["id"]
+    for _ in range(2):
+        fail_next(site.store, job_id, BadFile("It is torn."))
+        assert client.post(f"/api/jobs/{job_id}/retry").status_code == 200
+    comment_windows(site.store, site.media, job_id, 10_000)
+    events = [delivery["event"] for delivery in reversed(told(client, hook))]
+    assert events == ["job.failed", "job.failed", "job.done"]
 
 
 def test_what_is_not_committed_is_not_told(
