@@ -433,8 +433,9 @@ def _enter(session: Session, job: Job, state: JobState) -> None:
     _stop_clock(job)
     job.finished_ms = now_ms() if state.ended else None
     job.state = state
-    if state.ended:
+    if state.ended and not job.was_done:  # an addition's end is no end of the job's own
         webhooks.note_end(session, job)
+    job.was_done = job.was_done or state is JobState.DONE
 
 
 def _stop_clock(job: Job) -> None:

@@ -71,7 +71,8 @@ class Store:
     def version(self) -> Hashable:
         """Return what differs from an earlier answer once anything has been committed since.
 
-        What was read after an earlier answer, and before an equal one, is still as it was.
+        What was read after an earlier answer, and before an equal one, is still as it was. On Postgres
+        it differs as well after what was written to any other database of the server.
         """
         with _told_plainly():
             return self.versions()

@@ -161,6 +161,7 @@ class Job(Table):
     source_id: Mapped[str | None] = mapped_column(String(16))  # the run it came from; may be gone
     windows_taken: Mapped[int] = mapped_column(Integer, default=0)  # over from that run
     stage: Mapped[int] = mapped_column(Integer, default=Stage.WINDOWS)  # whose chunks are free
+    was_done: Mapped[bool] = mapped_column(Boolean, default=False)  # though it may be open again
 
     video: Mapped[Video] = relationship(lazy="joined")
 

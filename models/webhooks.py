@@ -4,7 +4,8 @@
        └──────▶ failed, after the last attempt
 
 A delivery is written in the transaction that ends the job, so neither is there without the other. It is
-sent at least once, always under its own id. Signatures are those of standardwebhooks.com.
+sent at least once, always under its own id. Signatures are those of standardwebhooks.com. A job is done
+once: what is added to it afterwards ends untold.
 """
 
 import base64

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from models.additions import kind_of
 from models.clock import now_ms
 from models.owners import process_of
-from models.tables import Chunk, Job, Worker
+from models.tables import AdditionKind, Chunk, Job, Stage, Worker
 
 SILENT_MS = 30_000
 """A worker that has said nothing for so long counts as gone."""
@@ -18,12 +19,13 @@ _FORGOTTEN_MS = 3600_000
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A chunk that is being commented: by whom, and at which window it is."""
+    """A chunk that is being done: by whom, and at which window or for which addition it is."""
 
     worker: str
     job_id: str
     filename: str
-    window: int
+    window: int | None
+    addition: AdditionKind | None
 
 
 def report(session: Session, worker: Worker) -> None:
@@ -43,15 +45,21 @@ def list_alive(session: Session) -> Sequence[Worker]:
 
 
 def list_holds(session: Session) -> list[Hold]:
-    """Return what is being commented just now, in order of jobs and windows."""
+    """Return what is being done just now, in order of jobs and windows."""
     rows = session.execute(
-        select(Chunk.owner, Chunk.job_id, Job.filename, Chunk.cursor)
+        select(Chunk.owner, Chunk.job_id, Job.filename, Chunk.stage, Chunk.cursor)
         .join(Job, Job.id == Chunk.job_id)
         .where(Chunk.owner.is_not(None), Chunk.lease_until_ms >= now_ms())
         .order_by(Job.created_ms, Chunk.first)
     )
     return [
-        Hold(process_of(owner), job_id, filename, window)
-        for owner, job_id, filename, window in rows
+        Hold(
+            process_of(owner),
+            job_id,
+            filename,
+            window=step if stage == Stage.WINDOWS else None,
+            addition=kind_of(stage),
+        )
+        for owner, job_id, filename, stage, step in rows
         if owner
     ]

@@ -72,6 +72,7 @@ def _worker(row: Worker, holds: list[Hold]) -> WorkerShape:
                 job=hold.job_id,
                 filename=hold.filename,
                 window=hold.window,
+                addition=hold.addition,
                 page=url_for("pages.show", job_id=hold.job_id),
             )
             for hold in holds

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 from models.errors import (
     FAILURES,
@@ -60,7 +61,7 @@ def ask(
     """
     deadline = monotonic() + _patience(seconds, files)
     said = b""
-    with _started(program, request, files) as process:
+    with _started(program, request, files) as (process, complaint):
         assert process.stdout is not None
         while len(said) < LONGEST_ANSWER:
             left = deadline - monotonic()
@@ -72,7 +73,7 @@ def ask(
             said += piece
         else:
             return {}  # and end it in the middle of its answer
-        if death := _death_of(process, max(deadline - monotonic(), 1)):
+        if death := _death_of(process, complaint, max(deadline - monotonic(), 1)):
             raise death
     return _object(said)
 
@@ -92,7 +93,7 @@ def run(
     """
     progress = 0.0
     try:
-        with _started(program, request, files) as process:
+        with _started(program, request, files) as (process, complaint):
             for answer in _answers(process, _patience(_STALL_SECONDS, files)):
                 if "failure" in answer:
                     kind, text = answer["failure"]["kind"], answer["failure"]["text"]
@@ -102,7 +103,7 @@ def run(
                 progress = float(answer.get("progress", progress))
                 if not heard(progress):
                     raise Unwanted
-            raise _death_of(process, 1) or Died(0, "it ended without an answer")
+            raise _death_of(process, complaint, 1) or Died(0, "it ended without an answer")
     except TimeoutError:
         raise TimedOut(
             f"{name} took too long to be {deed} and was given up. It may be damaged."
@@ -134,7 +135,7 @@ def failure_of(death: Died, name: str, deed: str) -> AppError:
 @contextmanager
 def _started(
     program: str, request: Mapping[str, Any], files: Mapping[str, int]
-) -> Iterator["subprocess.Popen[bytes]"]:
+) -> Iterator[tuple["subprocess.Popen[bytes]", "_Complaint"]]:
     """Start a program that can open nothing of this process but these files; it ends with the block."""
     with tempfile.TemporaryFile() as words:  # a pipe may be shorter than what is asked
         words.write(json.dumps({**request, **files}).encode())
@@ -150,11 +151,32 @@ def _started(
             pass_fds=tuple(files.values()),
             bufsize=0,
         )
+    assert process.stderr is not None
+    complaint, process.stderr = _Complaint(process.stderr), None
     with process:
         try:
-            yield process
+            yield process, complaint
         finally:
             process.kill()
+
+
+class _Complaint:
+    """What a child writes to its standard error: all is read, so that it never waits for us; the beginning is kept."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._kept = stream, bytearray()
+        self._thread = threading.Thread(target=self._read, name="complaint", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self._stream:
+            while piece := self._stream.read(_LONGEST_LINE):
+                self._kept += piece[: _LONGEST_LINE - len(self._kept)]
+
+    def text(self) -> str:
+        """Return it after the child's end; who it has started may live on and say more."""
+        self._thread.join(1)
+        return self._kept.decode(errors="replace")
 
 
 def _answers(process: "subprocess.Popen[bytes]", patience: float) -> Iterator[dict[str, Any]]:
@@ -183,15 +205,15 @@ def _answers(process: "subprocess.Popen[bytes]", patience: float) -> Iterator[di
     raise Died(0, "it said too much in one line")
 
 
-def _death_of(process: "subprocess.Popen[bytes]", seconds: float) -> Died | None:
+def _death_of(
+    process: "subprocess.Popen[bytes]", complaint: _Complaint, seconds: float
+) -> Died | None:
     """Wait for the end of a child that has closed its output; None if all was well. Raises TimeoutError."""
     try:
         status = process.wait(seconds)
     except subprocess.TimeoutExpired:
         raise TimeoutError from None
-    assert process.stderr is not None
-    complaint = process.stderr.read(_LONGEST_LINE).decode(errors="replace")
-    return Died(status, complaint) if status else None
+    return Died(status, complaint.text()) if status else None
 
 
 def _patience(seconds: float, files: Mapping[str, int]) -> float:

@@ -472,11 +472,12 @@ class QueueShape(TypedDict):
 
 
 class HoldShape(TypedDict):
-    """A window that is being commented."""
+    """What a worker is at: a window, or a step of an addition."""
 
     job: str
     filename: str
-    window: int
+    window: int | None
+    addition: str | None  # "summary" or "transcript"
     page: str
 
 

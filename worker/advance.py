@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from models import chunks, jobs
@@ -15,6 +15,7 @@ from models.errors import (
     DiskFull,
     InternalError,
     MediaAway,
+    NotFound,
     NoVideo,
     OutOfMemory,
     PromptRefused,
@@ -81,9 +82,11 @@ def _hints_after(site: Site, claim: Claim, same: Hints) -> list[Hints]:
         has_moved_on = chunks.has_moved_on(session, claim)
     if not has_moved_on:
         return [same] if goes_on else []
-    with site.store.write() as session:
-        fresh = jobs.open_hints(session, jobs.get_job(session, claim.job_id), site.job_parallelism)
-    return [fresh, *([same] if goes_on and claim.job_id != same.job_id else [])]
+    hints = [same] if goes_on and claim.job_id != same.job_id else []
+    with suppress(NotFound), site.store.write() as session:  # deleted meanwhile
+        job = jobs.lock_job(session, claim.job_id)
+        hints.insert(0, jobs.open_hints(session, job, site.job_parallelism))
+    return hints
 
 
 def _claim(site: Site, job_id: str, epoch: int) -> Claim | None:

@@ -2,10 +2,11 @@
 or away holds up nobody but itself.
 """
 
+import asyncio
 import logging
+import ssl
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -13,12 +14,12 @@ import httpx
 
 from models import webhooks
 from models.errors import StoreBusy
-from models.outbound import Hosts, NotAllowed, UnknownHost
+from models.outbound import Address, Hosts, NotAllowed, UnknownHost
 from models.store import Store
 from models.webhooks import Attempt, Message
 
 LOOK_S = 1.0
-PATIENCE_S = 15.0  # for a receiver's answer
+PATIENCE_S = 15.0  # for all of a call, up to the answer's last header
 MOST_AT_ONCE = 8  # webhooks
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Courier:
 
     store: Store
     hosts: Hosts
+    trust: ssl.SSLContext = field(default_factory=httpx.create_ssl_context)
     _busy: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,18 +66,14 @@ class Courier:
     def serve(self, webhook_id: str) -> None:
         """Send what is due for a webhook."""
         try:
-            with _line() as http:
-                while (message := self._claim(webhook_id)) is not None:
-                    attempt = send(http, message, self.hosts)
-                    log.info(
-                        "webhook told webhook_id=%s message_id=%s status=%s error=%s",
-                        webhook_id,
-                        message.id,
-                        attempt.status,
-                        attempt.error,
-                    )
-                    with self.store.write() as session:
-                        webhooks.report(session, message, attempt)
+            while (message := self._claim(webhook_id)) is not None:
+                attempt = send(message, self.hosts, self.trust)
+                log.info(
+                    "webhook told webhook_id=%s message_id=%s status=%s error=%s",
+                    *(webhook_id, message.id, attempt.status, attempt.error),
+                )
+                with self.store.write() as session:
+                    webhooks.report(session, message, attempt)
         except StoreBusy as error:  # whatever wasn't reported is sent again
             log.warning("webhook waits, store is away webhook_id=%s reason=%s", webhook_id, error)
         except Exception:  # the next look serves it again
@@ -89,47 +87,52 @@ class Courier:
             return webhooks.claim_due(session, webhook_id)
 
 
-def _line() -> httpx.Client:
-    """Return a client for one receiver alone: cookies go by address, which several may share."""
-    return httpx.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
-
-
-def send(http: httpx.Client, message: Message, hosts: Hosts) -> Attempt:
+def send(message: Message, hosts: Hosts, trust: ssl.SSLContext) -> Attempt:
     """Post a message, signed, to the address that was checked; of the answer only the status is read."""
     begun = time.monotonic()
     status, error = None, None
     try:
-        status = _post(http, message, hosts)
+        parts = urlsplit(message.url)
+        address = hosts.addresses_of(parts.hostname or "", parts.port or 0)[0]
+        status = asyncio.run(_post(message, address, trust))
     except (NotAllowed, UnknownHost) as refusal:
         error = str(refusal)
-    except httpx.TimeoutException:
+    except (TimeoutError, httpx.TimeoutException):
         error = f"No answer came within {PATIENCE_S:.0f} s."
     except (httpx.HTTPError, httpx.InvalidURL) as failure:
         error = f"The receiver can't be reached: {failure}"[:300]
     return Attempt(status, error, round((time.monotonic() - begun) * 1000))
 
 
-def _post(http: httpx.Client, message: Message, hosts: Hosts) -> int:
+async def _post(message: Message, address: Address, trust: ssl.SSLContext) -> int:
+    """Return the status. Raises TimeoutError, httpx.HTTPError and httpx.InvalidURL.
+
+    Asynchronous for its deadline alone: httpx's own timeouts begin anew with every byte that comes. A
+    client for each message: receivers on one address would get each other's cookies.
+    """
     parts = urlsplit(message.url)
-    address = hosts.addresses_of(parts.hostname or "", parts.port or 0)[0]
     now_s = int(time.time())
-    request = http.build_request(
-        "POST",
-        httpx.URL(message.url).copy_with(host=str(address)),
-        content=message.body.encode(),
-        headers={
-            "Host": parts.netloc,
-            "Content-Type": "application/json",
-            "User-Agent": "Reelnotes",
-            "webhook-id": message.id,
-            "webhook-timestamp": str(now_s),
-            "webhook-signature": " ".join(
-                webhooks.sign(secret, message.id, now_s, message.body) for secret in message.secrets
-            ),
-        },
-        extensions={"sni_hostname": parts.hostname},  # whom the certificate must name
-    )
-    answer = http.send(request, stream=True)
-    with suppress(httpx.HTTPError):
-        answer.close()
-    return answer.status_code
+    # Within the deadline, which would leave a handshake's socket open.
+    patience = httpx.Timeout(None, connect=PATIENCE_S / 3)
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        httpx.AsyncClient(verify=trust, timeout=patience, trust_env=False) as http,
+        http.stream(
+            "POST",
+            httpx.URL(message.url).copy_with(host=str(address)),
+            content=message.body.encode(),
+            headers={
+                "Host": parts.netloc,
+                "Content-Type": "application/json",
+                "User-Agent": "Reelnotes",
+                "webhook-id": message.id,
+                "webhook-timestamp": str(now_s),
+                "webhook-signature": " ".join(
+                    webhooks.sign(secret, message.id, now_s, message.body)
+                    for secret in message.secrets
+                ),
+            },
+            extensions={"sni_hostname": parts.hostname},  # whom the certificate must name
+        ) as answer,
+    ):
+        return answer.status_code

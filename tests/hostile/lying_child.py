@@ -1,4 +1,4 @@
-"""A probe and a decoder that a crafted file has taken over: it repeats the lie that its file holds."""
+"""A probe and a decoder that a crafted file has taken over: it complains at length, and repeats the lie of its file."""
 
 import json
 import os
@@ -12,6 +12,7 @@ def main() -> None:
     """Answer with the content of the very file that was to be read."""
     if os.isatty(0):
         return
+    os.write(2, b"x" * 200_000)  # more than a pipe holds
     try:
         with socket.socket(fileno=os.dup(0)) as parent:
             lie = _content(_take_request(parent))

@@ -50,7 +50,7 @@ def test_a_worker_is_told_with_the_window_it_is_at(store: Store) -> None:
         chunks.claim_chunk(session, job_id, epoch, f"{name}-{new_id()}", 60_000)
     with store.read() as session:
         (hold,) = workers.list_holds(session)
-    assert (hold.worker, hold.job_id, hold.window) == (name, job_id, 0)
+    assert (hold.worker, hold.job_id, hold.window, hold.addition) == (name, job_id, 0, None)
 
 
 def test_what_waits_and_what_failed_is_counted(store: Store) -> None:

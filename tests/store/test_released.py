@@ -13,7 +13,7 @@ from models import jobs
 from models.media import Media
 from models.segments import list_segments
 from models.store import Store
-from models.tables import Chunk, JobState
+from models.tables import Chunk, Job, JobState
 from settings import Settings
 from tests.broker import running_broker
 from tests.conftest import open_store
@@ -94,6 +94,10 @@ def test_its_rows_come_through_and_its_jobs_go_on(
     upgrade(released)  # once more is nothing
     assert differences(released) == []
     assert said(released) == before
+    with released.read() as session:
+        rows = session.execute(select(Job.filename, Job.was_done))
+        was_done = {name: done for name, done in rows}  # noqa: C416 (a row is no pair to mypy)
+    assert was_done == {name: state == "done" for name, state in CURRENT_ROWS.items()}
 
     app = create_app(Settings(data_dir=tmp_path, database_url=str_url(released), redis_url=broker))
     app.test_client_class = ReadingClient

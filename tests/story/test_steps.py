@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from models import chunks, jobs
 from models.additions import get_addition, makings_of_all
@@ -306,6 +307,24 @@ def test_a_job_can_be_deleted_in_the_middle(
     with store.read() as session:
         for table in (Addition, Passage, Chunk, Job):
             assert session.scalars(select(table)).all() == []
+
+
+def test_a_job_that_is_deleted_as_it_comes_to_another_stage_has_no_hints(
+    store: Store, site_of: Callable[[Teller], Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, looked = commented(store), chunks.has_moved_on
+    want(store, job_id)
+
+    def look_and_delete(session: Session, claim: Claim) -> bool:
+        has_moved_on = looked(session, claim)
+        with store.write() as meanwhile:
+            jobs.delete_job(meanwhile, job_id)
+        return has_moved_on
+
+    with store.read() as session:
+        epoch = jobs.get_job(session, job_id).hint_epoch
+    monkeypatch.setattr(chunks, "has_moved_on", look_and_delete)
+    assert advance(site_of(Teller()), job_id, epoch) == []
 
 
 def test_a_summary_waits_for_the_last_window(store: Store) -> None:

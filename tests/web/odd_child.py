@@ -1,4 +1,4 @@
-"""Child program: says what it is asked to say, then ends as it is asked to end, or never."""
+"""Child program: complains at such length, says what it is asked to say, then ends as it is asked to end, or never."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import signal
 import sys
 
 request = json.load(sys.stdin)
+sys.stderr.write("x" * request.get("complains", 0))
+sys.stderr.flush()
 sys.stdout.write(request["says"])
 sys.stdout.flush()
 if request["ends"] is None:

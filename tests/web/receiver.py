@@ -1,8 +1,11 @@
 """A receiver of webhooks: a real HTTP server in a thread, which answers as it is told."""
 
+import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,7 +32,7 @@ class Receiver:
 
 
 @contextmanager
-def running_receiver() -> Iterator[Receiver]:
+def running_receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     receiver = Receiver()
     ended = threading.Event()
 
@@ -53,6 +56,8 @@ def running_receiver() -> Iterator[Receiver]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook?key=1"
@@ -62,4 +67,22 @@ def running_receiver() -> Iterator[Receiver]:
         ended.set()
         server.shutdown()
         server.server_close()
+        thread.join()
+
+
+@contextmanager
+def dripping(answer: bytes) -> Iterator[int]:
+    """Yield the port of one who sends ten bytes of the answer a second, whatever it is asked, then hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            line, _ = listener.accept()
+            with line, suppress(OSError):
+                for place in range(len(answer)):
+                    line.sendall(answer[place : place + 1])
+                    time.sleep(0.1)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
         thread.join()

@@ -67,6 +67,14 @@ def test_each_end_has_its_kind_and_a_sentence_about_the_video(
     assert refusal.value.kind == kind
 
 
+def test_one_that_complains_at_length_is_heard_all_the_same() -> None:
+    request = {"complains": 1_000_000, "says": DONE, "ends": 0}
+    assert ask(PROGRAM, request, {}, 10)["done"] is True
+    assert run(PROGRAM, request, {}, "a.mp4", "rendered", lambda _: True)["done"] is True
+    with pytest.raises(Died, match="xxx"):
+        ask(PROGRAM, {**request, "ends": 3}, {}, 10)
+
+
 def test_one_question_has_one_answer() -> None:
     def asked(says: str, ends: int | None) -> dict[str, Any]:
         return ask(PROGRAM, {"says": says, "ends": ends}, {}, 10)

@@ -1,8 +1,5 @@
 """Videos by address: which may be asked, what is made of the answers, and that nothing comes twice."""
 
-import shutil
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -14,6 +11,7 @@ from flask.testing import FlaskClient
 
 from models.errors import InvalidRequest
 from models.outbound import Hosts, NotAllowed, UnknownHost, is_public, look_up
+from tests.web.certificate import contexts_for
 from tests.web.clips import write_large_clip
 from tests.web.conftest import BuildApp, site_of
 from tests.web.fetching import count_jobs, make_due, one, wish, work
@@ -422,22 +420,7 @@ def test_a_fetch_is_its_persons_own(build_app: BuildApp, files: FileServer) -> N
 def test_a_certificate_must_be_for_the_hosts_name(
     strict: Flask, clip: Path, tmp_path: Path
 ) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs openssl to make a certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-keyout", str(key), "-out", str(certificate), "-subj", "/CN=files.example"),
-            *("-addext", "subjectAltName=DNS:files.example"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    trust = ssl.create_default_context(cafile=str(certificate))
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(certificate, key)
+    own, trust = contexts_for("files.example", tmp_path)
     names = frozenset({"files.example", "other.example"})
     client = strict.test_client()
     with running_file_server(own) as files:

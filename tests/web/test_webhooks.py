@@ -24,11 +24,15 @@ from models.errors import BadFile
 from models.outbound import Hosts
 from models.store import Store
 from models.tables import Delivery, Webhook
+from tests.story.test_steps import Teller, run
+from tests.web.certificate import contexts_for
 from tests.web.commenting import comment_windows, fail_next
 from tests.web.conftest import BuildApp, site_of
-from tests.web.receiver import Received, Receiver, running_receiver
+from tests.web.receiver import Received, Receiver, dripping, running_receiver
 from tests.web.requests import upload
 from worker.courier import Courier
+from worker.keeper import Keeper
+from worker.site import Site as WorkerSite
 
 ROOT = Path(__file__).parents[2]
 LOCAL = Hosts("WEBHOOK_HOSTS", frozenset({"127.0.0.1"}))
@@ -117,6 +121,39 @@ def test_only_the_events_that_are_wanted(
     assert told(client, hook) == []
 
 
+def test_a_job_is_told_done_once_however_often_something_is_added(
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
+) -> None:
+    hook, site = register(client, receiver), site_of(app)
+    keeper = Keeper(site.store, 30_000, 120)
+    worker = WorkerSite(site.store, site.media, Teller(), keeper, 30_000, 120)
+    job = upload(client, known_clip)
+    comment_windows(site.store, site.media, job["id"], 10_000)
+    for finish in (
+        lambda: run(worker, job["id"]),
+        lambda: client.post(f"/api/jobs/{job['id']}/cancel"),
+        lambda: client.delete(job["links"]["summary"]),
+    ):
+        assert client.post(job["links"]["summary"]).status_code == 202
+        assert client.get(job["links"]["self"]).get_json()["state"] == "queued"
+        finish()
+        assert client.get(job["links"]["self"]).get_json()["state"] == "done"
+    assert [delivery["event"] for delivery in told(client, hook)] == ["job.done"]
+
+
+def test_each_failure_is_told_and_what_the_retry_comes_to(
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
+) -> None:
+    hook, site = register(client, receiver), site_of(app)
+    job_id = upload(client, known_clip)["id"]
+    for _ in range(2):
+        fail_next(site.store, job_id, BadFile("It is torn."))
+        assert client.post(f"/api/jobs/{job_id}/retry").status_code == 200
+    comment_windows(site.store, site.media, job_id, 10_000)
+    events = [delivery["event"] for delivery in reversed(told(client, hook))]
+    assert events == ["job.failed", "job.failed", "job.done"]
+
+
 def test_what_is_not_committed_is_not_told(
     app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver
 ) -> None:
@@ -147,6 +184,35 @@ def test_a_failed_attempt_is_made_again_under_the_same_id(
     (delivery,) = told(client, hook, state="delivered")
     assert [attempt["status"] for attempt in delivery["attempts"]] == [500, 302, 204]
     assert len({message.headers["webhook-id"] for message in receiver.received}) == 1
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer"),
+    [
+        ("http", b"HTTP/1.1 204 No Content\r\nX-Padding: " + b"x" * 20 + b"\r\n\r\n"),
+        ("https", b"\x16\x03\x03\x3f\xff" + bytes(40)),  # the beginning of a handshake
+    ],
+    ids=["headers", "handshake"],
+)
+def test_a_receiver_that_drips_its_answer_is_given_up_in_time(
+    app: Flask,
+    client: FlaskClient,
+    known_clip: Path,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    answer: bytes,
+) -> None:
+    monkeypatch.setattr("worker.courier.PATIENCE_S", 1.0)
+    hook, store = register(client, receiver), site_of(app).store
+    cancel_one(client, known_clip)
+    with dripping(answer) as port:
+        with store.write() as session:
+            session.execute(update(Webhook).values(url=f"{scheme}://127.0.0.1:{port}/"))
+        serve(store, hook)
+    (delivery,) = told(client, hook)
+    (attempt,) = delivery["attempts"]
+    assert (attempt["status"], attempt["error"]) == (None, "No answer came within 1 s.")
 
 
 def test_receivers_on_one_address_do_not_get_each_others_cookies(
@@ -284,6 +350,26 @@ def test_a_name_that_leads_inside_is_not_followed(
     assert receiver.received == []
     (delivery,) = told(client, hook)
     assert "WEBHOOK_HOSTS" in delivery["attempts"][0]["error"]
+
+
+def test_a_certificate_must_be_for_the_hosts_name(
+    app: Flask, client: FlaskClient, known_clip: Path, receiver: Receiver, tmp_path: Path
+) -> None:
+    own, trust = contexts_for("hooks.example", tmp_path)
+    hook, store = register(client, receiver), site_of(app).store
+    names = frozenset({"hooks.example", "other.example"})
+    hosts = Hosts("WEBHOOK_HOSTS", names, lambda host, port: ["127.0.0.1"])
+    with running_receiver(own) as secure:
+        port = secure.url.rpartition(":")[2]
+        for name in sorted(names):
+            with store.write() as session:
+                session.execute(update(Webhook).values(url=f"https://{name}:{port}"))
+            cancel_one(client, known_clip)
+            Courier(store, hosts, trust).serve(hook["id"])
+    attempts = [delivery["attempts"][0] for delivery in reversed(told(client, hook))]
+    assert [attempt["status"] for attempt in attempts] == [204, None]
+    assert "certificate" in attempts[1]["error"].lower()
+    assert len(secure.received) == 1
 
 
 def test_networks_can_be_allowed(build_app: BuildApp) -> None:

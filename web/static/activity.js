@@ -57,7 +57,7 @@ function memory({ name, used_bytes: used, total_bytes: total }) {
   return say("activity.memory-of", { used: size(used), total: size(total), name });
 }
 
-/** Return links to the jobs that a worker is at, each with its first window under way. */
+/** Return links to the jobs that a worker is at, each with its first window under way, or what is added to it. */
 function work(holds) {
   const place = document.createDocumentFragment();
   const jobs = new Map();
@@ -71,7 +71,8 @@ function work(holds) {
     link.dir = "auto";
     link.textContent = hold.filename;
     const count = holds.filter(({ job }) => job === hold.job).length;
-    line.append(link, `, ${say("activity.at-windows", { count, first: hold.window + 1 })}`);
+    const at = hold.addition ? say(`activity.at-${hold.addition}`) : say("activity.at-windows", { count, first: hold.window + 1 });
+    line.append(link, `, ${at}`);
     place.append(line);
   }
   return place;

@@ -28,6 +28,8 @@ function tell() {
 async function readWindows() {
   if (isRead) return;
   isRead = true;
+  list.replaceChildren(); // an earlier try may have come half way
+  trouble.hidden = true;
   try {
     for (let since = 0, more = true; more;) {
       const { segments } = await getSegments(jobId, since, AT_ONCE);

@@ -20,6 +20,7 @@ const announcers = new Map(); // fetch id: what a screen reader hears of it
 let whenQueued;
 let timer;
 let reading = 0;
+let isToldWhy = false; // why the fetches can't be told just now
 
 /** Offer the ways that the server has; `whenDone` is called when one may have become a job. */
 export function startFetches(whenDone) {
@@ -75,8 +76,11 @@ async function read() {
     if (turn !== reading) return;
     show(fetches);
     isIdle = fetches.every(({ state }) => state === "refused");
-  } catch {
-    // the list of jobs tells that the server is away
+    isToldWhy = false;
+  } catch (error) {
+    // That the server is away is told by the list of jobs.
+    if (error.kind !== "connection" && !isToldWhy) tell(error.message);
+    isToldWhy = true;
   }
   timer = setTimeout(read, isIdle || document.hidden ? IDLE_POLL_MS : POLL_MS);
 }

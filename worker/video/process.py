@@ -39,6 +39,8 @@ class ChildProcess:
         self._requests.setblocking(False)  # a child that hangs takes nothing
         self._answers = self._process.stdout
         self._complaints = self._process.stderr
+        os.set_blocking(self._complaints.fileno(), False)
+        self._last_words = b""
 
     @property
     def pid(self) -> int:
@@ -51,12 +53,12 @@ class ChildProcess:
         """Ask; the open file goes along, for the child can open none. `deadline`: `monotonic` time."""
         try:
             lengths = REQUEST.pack(len(request), len(table))
-            _wait(self._requests, select.POLLOUT, deadline)
+            self._wait(self._requests, select.POLLOUT, deadline)
             socket.send_fds(self._requests, [lengths], [descriptor])
             for part in (request, table):
                 view = memoryview(part)
                 while view:
-                    _wait(self._requests, select.POLLOUT, deadline)
+                    self._wait(self._requests, select.POLLOUT, deadline)
                     view = view[self._requests.send(view) :]
         except (BrokenPipeError, ConnectionResetError):
             raise EOFError from None
@@ -69,7 +71,7 @@ class ChildProcess:
     def fill(self, view: memoryview, deadline: float) -> None:
         """Read exactly as many bytes as the view has. `deadline` is a `monotonic` time."""
         while view:
-            _wait(self._answers, select.POLLIN, deadline)
+            self._wait(self._answers, select.POLLIN, deadline)
             count = os.readv(self._answers.fileno(), [view])
             if count == 0:
                 raise EOFError
@@ -85,8 +87,9 @@ class ChildProcess:
 
     def last_words(self) -> str:
         """Return what the child complained of, after its end."""
-        os.set_blocking(self._complaints.fileno(), False)
-        return (self._complaints.read(LONGEST_COMPLAINT) or b"").decode(errors="replace")
+        while self._listen():
+            pass
+        return self._last_words.decode(errors="replace")
 
     def close(self) -> None:
         self._process.kill()
@@ -94,10 +97,21 @@ class ChildProcess:
         for pipe in (self._requests, self._answers, self._complaints):
             pipe.close()
 
-
-def _wait(stream: socket.socket | IO[bytes], event: int, deadline: float) -> None:
-    poll = select.poll()
-    poll.register(stream, event)
-    left = deadline - monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
+    def _wait(self, stream: socket.socket | IO[bytes], event: int, deadline: float) -> None:
+        """Wait for the stream, and read meanwhile what the child complains of: it must never wait for us."""
+        poll = select.poll()
+        poll.register(stream, event)
+        poll.register(self._complaints, select.POLLIN)
+        while (left := deadline - monotonic()) > 0:
+            ready = {number for number, _ in poll.poll(left * 1000)}
+            if self._complaints.fileno() in ready and not self._listen():
+                poll.unregister(self._complaints)
+            if stream.fileno() in ready:
+                return
         raise TimeoutError
+
+    def _listen(self) -> bool:
+        """Read a piece of what the child complains of; tell whether there was any."""
+        piece = self._complaints.read(LONGEST_COMPLAINT)
+        self._last_words = (self._last_words + (piece or b""))[-LONGEST_COMPLAINT:]
+        return bool(piece)

@@ -47,6 +47,18 @@ def test_it_tells_of_jobs_throughput_failures_and_workers(
     expect(page.get_by_role("heading", name="Activity")).to_be_visible()
 
 
+def test_it_tells_what_a_worker_adds_to_a_job(page: Page, server: Server, clip: Path) -> None:
+    job = queue(server, clip, summary="1")
+    comment_windows(server.store, server.media, job["id"], job["windows_total"])
+    name = "box-boot-4026531836-8"
+    with server.store.write() as session:
+        workers.report(session, _worker(name))
+        epoch = get_job(session, job["id"]).hint_epoch
+        chunks.claim_chunk(session, job["id"], epoch, f"{name}-{new_id()}", 60_000)
+    page.goto("/activity")
+    expect(page.locator(".at-work")).to_have_text(f"{job['filename']}, summary")
+
+
 def test_without_its_charts_a_page_still_tells_all(
     forgiving_page: Page, server: Server, clip: Path
 ) -> None:

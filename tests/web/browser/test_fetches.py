@@ -112,6 +112,13 @@ def test_addresses_are_fetched_and_their_troubles_told(
     expect(page.locator("#upload input[type=file]")).to_be_focused()
 
 
+def test_why_what_is_fetched_cannot_be_told_is_said(forgiving_page: Page) -> None:
+    away = {"error": {"kind": "busy", "message": "The storage is away."}}
+    forgiving_page.route("**/api/fetches", lambda route: route.fulfill(status=503, json=away))
+    forgiving_page.goto("/")
+    expect(forgiving_page.locator("#toast")).to_have_text("The storage is away.")
+
+
 def test_what_comes_into_the_folder_appears_by_itself(page: Page, folder: Path) -> None:
     page.goto("/")
     write_clip(folder / ".hidden.mp4", seconds=2, seed=50).rename(folder / "came.mp4")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.store.rows import segment
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_job_page import LINES, SECOND_WINDOWS, wait_until
@@ -123,6 +124,24 @@ def test_chosen_windows_are_run_again_and_compared(
     expect(rows).to_have_count(4)
     link = rows.first.get_by_role("link")
     expect(link).to_have_attribute("href", f"/jobs/{job['id']}#t=4")
+
+
+def test_windows_that_could_not_all_be_read_are_read_anew(
+    forgiving_page: Page, server: Server, clip: Path
+) -> None:
+    job = queue(server, clip)
+    with server.store.write() as session:
+        session.add_all(segment(job["id"], index) for index in range(1001))
+    page = forgiving_page
+    page.route("**/segments?since=1000&*", lambda route: route.abort(), times=1)
+    page.goto(f"/jobs/{job['id']}/again")
+    page.get_by_label("Only chosen ones").check()
+    expect(page.locator("#trouble")).to_be_visible()
+    page.get_by_label("The whole video").check()
+    page.get_by_label("Only chosen ones").check()
+    expect(page.locator("#chosen")).to_have_text("0 of 1,001 chosen")
+    expect(page.locator("#windows input")).to_have_count(1001)
+    expect(page.locator("#trouble")).to_be_hidden()
 
 
 def test_the_whole_video_is_run_with_other_windows_and_aligned(
