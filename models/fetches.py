@@ -24,6 +24,7 @@ _LOOKED_AT = 200  # fetches that are due, and perhaps taken
 
 def add_fetch(
     session: Session,
+    fetch_id: str,
     kind: FetchKind,
     address: str,
     *,
@@ -34,9 +35,10 @@ def add_fetch(
     hours: int,
     watched_key: str | None = None,
 ) -> Fetch:
-    """Record a file that is to be fetched. Its empty file is to be made before the commit."""
+    """Record a file that is to be fetched; its place is made before that, as an upload's."""
     upload = begin_upload(
         session,
+        fetch_id,
         owner=owner,
         length_bytes=LENGTH_UNKNOWN,
         metadata_text="",

@@ -23,6 +23,7 @@ REMEMBERED_MS = (
 
 def begin_upload(
     session: Session,
+    upload_id: str,
     *,
     owner: str | None,
     length_bytes: int,
@@ -32,9 +33,13 @@ def begin_upload(
     priority: int,
     hours: int,
 ) -> Upload:
-    """Record an upload of which nothing has arrived; it ends after `hours` in which nothing comes."""
+    """Record an upload of which nothing has arrived; it ends after `hours` in which nothing comes.
+
+    Its place is made before that (Arrivals.begin()), under the same id: one without a row is swept.
+    """
     now = now_ms()
     upload = Upload(
+        id=upload_id,
         owner=owner,
         length_bytes=length_bytes,
         metadata_text=metadata_text,

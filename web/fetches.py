@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from models import fetches
 from models.errors import AppError, InvalidRequest, NotFound
-from models.tables import Fetch, FetchKind
+from models.tables import Fetch, FetchKind, new_id
 from web.fetching.download import name_in
 from web.fetching.folder import check_file, list_folder
 from web.fetching.urls import parse_url
@@ -129,9 +129,12 @@ def _begin(here: Site, kind: FetchKind, address: str, wish: Wish) -> FetchShape:
         check_file(here.settings.server_folder, address)
         filename = address
     count_upload()
+    fetch_id = new_id()
+    here.media.storage.arrivals.begin(fetch_id, here.settings.max_upload_bytes)
     with here.store.write() as session:
         fetch = fetches.add_fetch(
             session,
+            fetch_id,
             kind,
             address,
             owner=g.visitor,
@@ -140,8 +143,6 @@ def _begin(here: Site, kind: FetchKind, address: str, wish: Wish) -> FetchShape:
             priority=wish.priority,
             hours=here.settings.upload_hours,
         )
-        # A file without a row is swept.
-        here.media.storage.arrivals.begin(fetch.id, here.settings.max_upload_bytes)
     return _shape(here, fetch)
 
 
