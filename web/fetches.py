@@ -31,6 +31,8 @@ bp = Blueprint("fetches", __name__, url_prefix="/api")
 
 ENTRIES_A_PAGE = 500
 MOST_ENTRIES = 5000
+FETCHES_A_PAGE = 100
+MOST_FETCHES = 1000
 MOST_AT_ONCE = 200
 _REQUEST_BYTES = 2**20
 
@@ -150,9 +152,16 @@ def _begin(here: Site, kind: FetchKind, address: str, wish: Wish) -> FetchShape:
 def index() -> Response:
     """List your fetches without a job, and those of files that came into the folder."""
     here = site()
+    limit = whole_number("limit", FETCHES_A_PAGE, 1, MOST_FETCHES)
+    before = request.args.get("before")
     with here.store.read() as session:
-        rows = fetches.list_fetches(session, g.visitor)
-    return jsonify(FetchListShape(fetches=[_shape(here, row) for row in rows]))
+        last = fetches.get_fetch(session, before, g.visitor) if before else None
+        rows = fetches.list_fetches(session, g.visitor, limit=limit + 1, before=last)
+    answer = FetchListShape(
+        fetches=[_shape(here, row) for row in rows[:limit]],
+        next=rows[limit - 1].id if len(rows) > limit else None,
+    )
+    return jsonify(answer)
 
 
 @bp.get("/fetches/<id:fetch_id>")
