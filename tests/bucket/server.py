@@ -62,6 +62,8 @@ class Line:
     held: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     refuse_at: bytes | None = None  # a request in which this stands is hung up on
+    refusals: int = 0  # how often that has happened
+    most_refusals: int | None = None
     _open: list[socket.socket] = field(default_factory=list)
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
@@ -102,6 +104,10 @@ class Line:
             threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()
             threading.Thread(target=self._carry, args=(far, near, True), daemon=True).start()
 
+    def _refuses(self, request: bytes) -> bool:
+        is_over = self.most_refusals is not None and self.refusals >= self.most_refusals
+        return self.refuse_at is not None and not is_over and self.refuse_at in request
+
     def _carry(self, source: socket.socket, target: socket.socket, comes_back: bool) -> None:
         with suppress(OSError), closing(source), closing(target):
             while piece := source.recv(1 << 16):
@@ -113,7 +119,8 @@ class Line:
                         source.shutdown(socket.SHUT_RDWR)
                         target.shutdown(socket.SHUT_RDWR)
                         return
-                if not comes_back and self.refuse_at is not None and self.refuse_at in piece:
+                if not comes_back and self._refuses(piece):
+                    self.refusals += 1
                     source.shutdown(socket.SHUT_RDWR)
                     target.shutdown(socket.SHUT_RDWR)
                     return

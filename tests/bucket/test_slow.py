@@ -14,11 +14,13 @@ from sqlalchemy import func, select, update
 from models.store import Store
 from models.tables import Fetch, Job, Video
 from tests.bucket.conftest import Hosts, names_in
+from tests.bucket.server import line_to
 from tests.store.rows import make_job
 from tests.web.conftest import site_of
 from tests.web.fetching import one
 from tests.web.requests import upload
 from tests.web.test_tus import begin
+from web import create_app
 from web.fetching.watcher import Watcher
 
 DAY_MS = 24 * 3600 * 1000
@@ -139,6 +141,25 @@ def test_what_is_removed_while_an_upload_brings_it_back_comes_back(
             hosts.line.go_on.set()
         again.result(60)
     assert hosts.client.get(job["video"]["url"]).data == clip.read_bytes()
+
+
+def test_beside_thumbnails_that_wait_for_their_pictures(
+    hosts: Hosts, clip: Path, s3_port: int
+) -> None:
+    job = upload(hosts.client, clip)
+    hosts.comment(job["id"])
+    sheet = f"/media/sheets/{job['id']}/0.jpg"
+    with line_to(s3_port) as quick, ThreadPoolExecutor(2) as pool:
+        other = create_app(replace(hosts.settings, s3_endpoint=f"http://127.0.0.1:{quick.port}"))
+        hosts.line.hold_at = b"/0.jpg"
+        try:
+            slow = pool.submit(hosts.client.get, sheet)
+            assert hosts.line.held.wait(30)
+            assert pool.submit(other.test_client().get, sheet).result(20).status_code == 200
+        finally:
+            hosts.line.go_on.set()
+        assert slow.result(60).status_code == 200
+        site_of(other).store.engine.dispose()
 
 
 def _let_its_days_pass(hosts: Hosts, job_id: str) -> None:
