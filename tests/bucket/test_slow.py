@@ -84,7 +84,7 @@ def test_beside_another_run(hosts: Hosts, clip: Path) -> None:
     assert answer.status_code == 201
 
 
-def test_beside_a_picture(hosts: Hosts, clip: Path) -> None:
+def test_beside_a_picture(hosts: Hosts, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
     job = upload(hosts.client, clip)
 
     def comment() -> None:
@@ -92,6 +92,7 @@ def test_beside_a_picture(hosts: Hosts, clip: Path) -> None:
         hosts.worker.decoder().close()  # this thread's
 
     beside(hosts, b"/stills/", comment)
+    assert "step waits for the store" not in caplog.text
     assert hosts.bucket.existing([f"stills/{job['id']}/0.jpg"])
     assert hosts.job(job["id"]).state == "done"
 
@@ -151,7 +152,7 @@ def test_beside_thumbnails_that_wait_for_their_pictures(
     sheet = f"/media/sheets/{job['id']}/0.jpg"
     with line_to(s3_port) as quick, ThreadPoolExecutor(2) as pool:
         other = create_app(replace(hosts.settings, s3_endpoint=f"http://127.0.0.1:{quick.port}"))
-        hosts.line.hold_at = b"/0.jpg"
+        hosts.line.hold_at = b"/0.jpg HTTP"
         try:
             slow = pool.submit(hosts.client.get, sheet)
             assert hosts.line.held.wait(30)
