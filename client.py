@@ -127,9 +127,15 @@ class Client:
         fetch: FetchShape = begun["fetches"][0]
         return fetch
 
-    def fetches(self) -> "FetchListShape":
-        fetches: FetchListShape = self._json("GET", "/api/fetches")
-        return fetches
+    def all_fetches(self) -> "Iterator[FetchShape]":
+        """Yield your fetches that have no job yet, newest first, page by page."""
+        before: str | None = ""
+        while before is not None:
+            page: FetchListShape = self._json(
+                "GET", "/api/fetches", params=_given({"before": before})
+            )
+            yield from page["fetches"]
+            before = page["next"]
 
     def fetch_state(self, fetch_id: str) -> "FetchShape":
         fetch: FetchShape = self._json("GET", f"/api/fetches/{quote(fetch_id, safe='')}")

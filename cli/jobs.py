@@ -196,7 +196,7 @@ def fetches(client: Client, retry: str | None, remove: str | None) -> None:
         client.retry_fetch(retry)
     if remove:
         client.remove_fetch(remove)
-    for fetch in client.fetches()["fetches"]:
+    for fetch in client.all_fetches():
         done, total = fetch["offset_bytes"] / 1e6, (fetch["size_bytes"] or 0) / 1e6
         size = f"{done:.1f}/{total:.1f} MB" if total else f"{done:.1f} MB"
         click.echo(f"{fetch['id']}  {fetch['state']:<8}  {size:>18}  {printable(fetch['address'])}")

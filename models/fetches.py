@@ -5,7 +5,7 @@
 The row says where from, and which process is at it; bytes, wish and outcome are the upload's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from models.errors import Conflict, NotFound
 from models.owners import is_gone
 from models.parameters import Parameters
 from models.tables import Fetch, FetchKind, Upload, is_id
-from models.uploads import begin_upload, put_off_end
+from models.uploads import begin_upload, is_behind, put_off_end
 
 LENGTH_UNKNOWN = -1
 LEASE_MS = 30_000
@@ -24,6 +24,7 @@ _LOOKED_AT = 200  # fetches that are due, and perhaps taken
 
 def add_fetch(
     session: Session,
+    fetch_id: str,
     kind: FetchKind,
     address: str,
     *,
@@ -34,9 +35,10 @@ def add_fetch(
     hours: int,
     watched_key: str | None = None,
 ) -> Fetch:
-    """Record a file that is to be fetched. Its empty file is to be made before the commit."""
+    """Record a file that is to be fetched; its place is made before that, as an upload's."""
     upload = begin_upload(
         session,
+        fetch_id,
         owner=owner,
         length_bytes=LENGTH_UNKNOWN,
         metadata_text="",
@@ -67,8 +69,13 @@ def get_fetch(session: Session, fetch_id: str, visitor: str | None) -> Fetch:
     return fetch
 
 
-def list_fetches(session: Session, visitor: str | None) -> Sequence[Fetch]:
-    """Return the fetches that have no job yet, or were refused, newest first."""
+def list_fetches(
+    session: Session, visitor: str | None, *, limit: int, before: Fetch | None = None
+) -> Sequence[Fetch]:
+    """Return the fetches that have no job yet, or were refused, newest first.
+
+    `before` continues a list after its last one.
+    """
     statement = (
         select(Fetch)
         .join(Fetch.upload)
@@ -77,16 +84,22 @@ def list_fetches(session: Session, visitor: str | None) -> Sequence[Fetch]:
     )
     if visitor is not None:
         statement = statement.where(or_(Upload.owner == visitor, Fetch.watched_key.is_not(None)))
-    return session.scalars(statement).all()
+    if before is not None:
+        statement = statement.where(is_behind(before.upload))
+    return session.scalars(statement.limit(limit)).all()
 
 
-def claim(session: Session, owner: str, most: int) -> Sequence[Fetch]:
-    """Take up to `most` fetches that are due and that no living process is at, the oldest first."""
+def claim(session: Session, owner: str, most: int, under_way: Collection[str]) -> Sequence[Fetch]:
+    """Take up to `most` fetches that are due and that no living process is at, the oldest first.
+
+    The caller is still at those `under_way`, though their leases may be over: it may have slept.
+    """
     now = now_ms()
     statement = (
         select(Fetch)
         .join(Fetch.upload)
         .where(Upload.job_id.is_(None), Upload.failure_kind.is_(None), Fetch.due_ms <= now)
+        .where(Fetch.id.not_in(under_way))
         .order_by(Fetch.due_ms)
         .limit(_LOOKED_AT)
         .with_for_update(of=Fetch, skip_locked=True)

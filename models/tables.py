@@ -115,7 +115,9 @@ class Video(Table):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
-    removed_ms: Mapped[int | None] = mapped_column(BigInteger)  # its file, by KEEP_MEDIA_DAYS
+    removed_ms: Mapped[int | None] = mapped_column(
+        BigInteger
+    )  # its file, by KEEP_MEDIA_DAYS; until then it may be going
 
     # What the probe found; see VideoFacts for what each means.
     container: Mapped[str] = mapped_column(String(64))

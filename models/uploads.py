@@ -7,7 +7,7 @@ How much has arrived stands in no row: the size of the file tells it (models/arr
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
@@ -23,6 +23,7 @@ REMEMBERED_MS = (
 
 def begin_upload(
     session: Session,
+    upload_id: str,
     *,
     owner: str | None,
     length_bytes: int,
@@ -32,9 +33,13 @@ def begin_upload(
     priority: int,
     hours: int,
 ) -> Upload:
-    """Record an upload of which nothing has arrived; it ends after `hours` in which nothing comes."""
+    """Record an upload of which nothing has arrived; it ends after `hours` in which nothing comes.
+
+    Its place is made before that (Arrivals.begin()), under the same id: one without a row is swept.
+    """
     now = now_ms()
     upload = Upload(
+        id=upload_id,
         owner=owner,
         length_bytes=length_bytes,
         metadata_text=metadata_text,
@@ -82,11 +87,15 @@ def list_uploads(
     if visitor is not None:
         statement = statement.where(Upload.owner == visitor)
     if before is not None:
-        statement = statement.where(
-            (Upload.created_ms < before.created_ms)
-            | ((Upload.created_ms == before.created_ms) & (Upload.id < before.id))
-        )
+        statement = statement.where(is_behind(before))
     return session.scalars(statement.limit(limit)).all()
+
+
+def is_behind(before: Upload) -> ColumnElement[bool]:
+    """Tell which uploads follow that one where the newest comes first."""
+    return (Upload.created_ms < before.created_ms) | (
+        (Upload.created_ms == before.created_ms) & (Upload.id < before.id)
+    )
 
 
 def put_off_end(session: Session, upload_id: str, hours: int) -> int:

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Self, get_origin
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import NotFound
 from models.tables import Job, Video
 from models.windows import milliseconds
+
+REMOVAL_MS = 300_000  # a request to a storage is given up before
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,26 @@ def removed_videos(session: Session) -> dict[str, Sequence[str]]:
     return dict(found)
 
 
-def is_removed(session: Session, video_id: str) -> bool:
-    """Tell whether the row still says that the file is gone; it stays so until the transaction ends."""
+def begin_removal(session: Session, video_id: str) -> int | None:
+    """Take the turn to remove what the row says is gone; None if it was uploaded again.
+
+    Until the moment that is returned (ms since 1970) nobody brings it back, unless end_removal() comes first.
+    """
     video = lock_video(session, video_id)
-    return video is not None and video.removed_ms is not None
+    if video is None or video.removed_ms is None:
+        return None
+    video.removed_ms = now_ms() + REMOVAL_MS
+    return video.removed_ms
+
+
+def end_removal(session: Session, video_id: str, until_ms: int) -> None:
+    """Say that what begin_removal() was answered for is done."""
+    session.execute(
+        update(Video)
+        .where(Video.id == video_id, Video.removed_ms == until_ms)
+        .values(removed_ms=now_ms())
+    )
+
+
+def is_being_removed(video: Video) -> bool:
+    return video.removed_ms is not None and video.removed_ms > now_ms()

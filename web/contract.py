@@ -347,7 +347,9 @@ OPERATIONS: dict[str, Operation] = {
     "fetches.begin POST": Operation(
         Scope.SUBMIT, shapes.FetchesBegunShape, 202, body=shapes.FetchWish, errors=(404, 413, 415)
     ),
-    "fetches.index GET": Operation(Scope.SUBMIT, shapes.FetchListShape),
+    "fetches.index GET": Operation(
+        Scope.SUBMIT, shapes.FetchListShape, takes=(_limit(1000, 100), _BEFORE), errors=(404,)
+    ),
     "fetches.show GET": Operation(Scope.SUBMIT, shapes.FetchShape, errors=(404,)),
     "fetches.retry POST": Operation(Scope.SUBMIT, shapes.FetchShape, errors=(404, 409)),
     "fetches.remove DELETE": Operation(Scope.SUBMIT, status=204, errors=(404, 409)),

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from models import fetches
 from models.errors import AppError, InvalidRequest, NotFound
-from models.tables import Fetch, FetchKind
+from models.tables import Fetch, FetchKind, new_id
 from web.fetching.download import name_in
 from web.fetching.folder import check_file, list_folder
 from web.fetching.urls import parse_url
@@ -31,6 +31,8 @@ bp = Blueprint("fetches", __name__, url_prefix="/api")
 
 ENTRIES_A_PAGE = 500
 MOST_ENTRIES = 5000
+FETCHES_A_PAGE = 100
+MOST_FETCHES = 1000
 MOST_AT_ONCE = 200
 _REQUEST_BYTES = 2**20
 
@@ -129,9 +131,12 @@ def _begin(here: Site, kind: FetchKind, address: str, wish: Wish) -> FetchShape:
         check_file(here.settings.server_folder, address)
         filename = address
     count_upload()
+    fetch_id = new_id()
+    here.media.storage.arrivals.begin(fetch_id, here.settings.max_upload_bytes)
     with here.store.write() as session:
         fetch = fetches.add_fetch(
             session,
+            fetch_id,
             kind,
             address,
             owner=g.visitor,
@@ -140,8 +145,6 @@ def _begin(here: Site, kind: FetchKind, address: str, wish: Wish) -> FetchShape:
             priority=wish.priority,
             hours=here.settings.upload_hours,
         )
-        # A file without a row is swept.
-        here.media.storage.arrivals.begin(fetch.id, here.settings.max_upload_bytes)
     return _shape(here, fetch)
 
 
@@ -149,9 +152,16 @@ def _begin(here: Site, kind: FetchKind, address: str, wish: Wish) -> FetchShape:
 def index() -> Response:
     """List your fetches without a job, and those of files that came into the folder."""
     here = site()
+    limit = whole_number("limit", FETCHES_A_PAGE, 1, MOST_FETCHES)
+    before = request.args.get("before")
     with here.store.read() as session:
-        rows = fetches.list_fetches(session, g.visitor)
-    return jsonify(FetchListShape(fetches=[_shape(here, row) for row in rows]))
+        last = fetches.get_fetch(session, before, g.visitor) if before else None
+        rows = fetches.list_fetches(session, g.visitor, limit=limit + 1, before=last)
+    answer = FetchListShape(
+        fetches=[_shape(here, row) for row in rows[:limit]],
+        next=rows[limit - 1].id if len(rows) > limit else None,
+    )
+    return jsonify(answer)
 
 
 @bp.get("/fetches/<id:fetch_id>")

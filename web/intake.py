@@ -31,7 +31,14 @@ from models.jobs import Hints
 from models.parameters import Parameters
 from models.scratch import Incoming
 from models.tables import Job, Upload, Video, new_id
-from models.videos import VideoFacts, add_video, facts_of, find_video, lock_video
+from models.videos import (
+    VideoFacts,
+    add_video,
+    facts_of,
+    find_video,
+    is_being_removed,
+    lock_video,
+)
 from telemetry.tracing import Submission
 from web.probe import probe
 from web.site import Site
@@ -220,12 +227,29 @@ class _Intake:
 
     def _store_once(self) -> tuple[str, Hints]:
         settings = self.site.settings
+        known = self._bring_back()
         with self.site.store.write() as session:
-            job = session.get(Job, self.job_id) or self._add_job(session)
+            job = session.get(Job, self.job_id) or self._add_job(session, known)
             return job.video_id, jobs.open_hints(session, job, settings.job_parallelism)
 
-    def _add_job(self, session: Session) -> Job:
-        video = self._stored(session) or add_video(
+    def _bring_back(self) -> Video | None:
+        """Return the video with this content; its file is there, for one that was gone is replaced.
+
+        That happens before the transaction, which must not wait for a storage. If it fails, a video
+        that was removed has a file again, which the sweep removes.
+        """
+        with self.site.store.read() as session:
+            known = find_video(session, self.file.sha256)
+        if known is not None:
+            if is_being_removed(known):
+                raise StoreBusy(
+                    "The same content is being removed just now: try again in a moment."
+                )
+            self.site.media.mend(known.id, self.file.video_id)
+        return known
+
+    def _add_job(self, session: Session, known: Video | None) -> Job:
+        video = self._locked(session, known) or add_video(
             session, self.file.video_id, self.file.sha256, self.file.size, self.facts
         )
         job = jobs.create_job(
@@ -240,16 +264,16 @@ class _Intake:
         self.file.settle(session, job)
         return job
 
-    def _stored(self, session: Session) -> Video | None:
-        """Return the video with this content; its file is there, for one that was gone is replaced.
+    def _locked(self, session: Session, known: Video | None) -> Video | None:
+        """Return the video with this content, kept from other writers.
 
-        That happens before the commit: whoever sees the job finds its file. If the commit fails, a video
-        that was removed has a file again, which the sweep removes.
+        Raises StoreBusy if it has come, or its file was removed, since that was replaced.
         """
-        known = find_video(session, self.file.sha256)
-        video = known and lock_video(session, known.id)
+        found = find_video(session, self.file.sha256)
+        video = found and lock_video(session, found.id)
         if video is not None:
-            self.site.media.mend(video.id, self.file.video_id)
+            if known is None or (video.id, video.removed_ms) != (known.id, known.removed_ms):
+                raise StoreBusy("The same content came or was removed just now: try again.")
             video.removed_ms = None
         return video
 

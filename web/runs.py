@@ -28,7 +28,7 @@ from web.shapes import (
     SideShape,
     StretchShape,
 )
-from web.site import site
+from web.site import Site, site
 
 bp = Blueprint("runs", __name__, url_prefix="/api")
 
@@ -72,6 +72,7 @@ def start(job_id: str) -> Response:
 def _start(job_id: str, wish: Mapping[str, Any], deed: Deed) -> Answer:
     here = site()
     windows = _windows(wish.get("windows", ""))
+    _need_file(here, job_id)
     taken: list[tuple[int, int]] = []
     answers: list[Answer] = []
 
@@ -86,10 +87,6 @@ def _start(job_id: str, wish: Mapping[str, Any], deed: Deed) -> Answer:
             chunk_windows=here.settings.chunk_windows,
             priority=wish.get("priority", 0),
         )
-        if not here.media.has_video(source.video_id):
-            raise Conflict(
-                "The video's file is not in the media folder any more. Upload it again; then it can be run again."
-            )
         taken.extend(stored_spans(session, job.id))
         location = url_for("api.show", job_id=job.id)
         answers.append(deed.keep(session, job_shape(session, here, job), 201, location))
@@ -106,6 +103,16 @@ def _start(job_id: str, wish: Mapping[str, Any], deed: Deed) -> Answer:
     ) as error:  # the run is queued: who heard of a failure would ask for another one
         log.warning("stills not taken over job_id=%s reason=%s", new_id, error)
     return answers[-1]
+
+
+def _need_file(here: Site, job_id: str) -> None:
+    """Raise Conflict where the video was lost: rows tell only of what was removed by us."""
+    with here.store.read() as session:
+        video = jobs.get_job(session, job_id).video
+    if video.removed_ms is None and not here.media.has_video(video.id):
+        raise Conflict(
+            "The video's file is not in the media folder any more. Upload it again; then it can be run again."
+        )
 
 
 def _wish() -> dict[str, Any]:

@@ -349,6 +349,7 @@ class FetchWish(TypedDict):
 
 class FetchListShape(TypedDict):
     fetches: list[FetchShape]  # the newest first
+    next: str | None  # pass it as `before` to go on
 
 
 class FetchRefusedShape(TypedDict):

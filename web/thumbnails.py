@@ -22,7 +22,7 @@ _SMALLEST = 16
 _QUALITY = 70
 _READERS = 8  # of stills, which may lie at the other end of a network
 
-_one_at_a_time = threading.Lock()  # a tenth of a second of work each
+_one_at_a_time = threading.Lock()  # a tenth of a second of the processor each
 
 
 def tile_size(video: Video) -> tuple[int, int]:
@@ -46,20 +46,22 @@ def sheet(media: Media, job: Job, number: int) -> str:
     if not there:
         raise NotFound("There are no pictures of these windows yet.")
     name = media.sheet(job.id, number, len(there))
-    with _one_at_a_time:
-        if not media.storage.existing([name]):
-            media.storage.put(name, _put_together(media, job, first, there))
-            counts = range(1, COLUMNS * ROWS + 1)
-            sheets = media.storage.existing([media.sheet(job.id, number, n) for n in counts])
-            media.storage.remove(*(sheets - {name}))
+    if not media.storage.existing([name]):
+        stills = list(_stills(media, job, there))
+        with _one_at_a_time:
+            picture = _put_together(job, first, there, stills)
+        media.storage.put(name, picture)
+        counts = range(1, COLUMNS * ROWS + 1)
+        sheets = media.storage.existing([media.sheet(job.id, number, n) for n in counts])
+        media.storage.remove(*(sheets - {name}))
     return name
 
 
-def _put_together(media: Media, job: Job, first: int, windows: list[int]) -> bytes:
+def _put_together(job: Job, first: int, windows: list[int], stills: list[bytes]) -> bytes:
     width, height = tile_size(job.video)
     rows = (windows[-1] - first) // COLUMNS + 1
     picture = Image.new("RGB", (COLUMNS * width, rows * height))
-    for window, jpeg in zip(windows, _stills(media, job, windows), strict=True):
+    for window, jpeg in zip(windows, stills, strict=True):
         row, column = divmod(window - first, COLUMNS)
         picture.paste(_tile(jpeg, (width, height)), (column * width, row * height))
     out = BytesIO()

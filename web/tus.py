@@ -19,7 +19,7 @@ from models import uploads
 from models.arriving import Arriving, going_on_at
 from models.errors import Conflict, InvalidRequest, TooLarge, Unsupported
 from models.idempotency import Answer
-from models.tables import Upload
+from models.tables import Upload, new_id
 from web import meters, tus_headers
 from web.errors import STATUSES, WrongVersion
 from web.intake import finish_upload, refusal_of, remove_upload
@@ -80,9 +80,12 @@ def create() -> Response:
         if deed.before is not None:
             return _begun_before(here, deed.before)
         count_upload()
+        upload_id = new_id()
+        here.media.storage.arrivals.begin(upload_id, length)
         with here.store.write() as session:
             upload = uploads.begin_upload(
                 session,
+                upload_id,
                 owner=g.visitor,
                 length_bytes=length,
                 metadata_text=metadata_text,
@@ -91,8 +94,6 @@ def create() -> Response:
                 priority=wish.priority,
                 hours=here.settings.upload_hours,
             )
-            # A file without a row is swept, not the reverse.
-            here.media.storage.arrivals.begin(upload.id, length)
             location = url_for(".show", upload_id=upload.id)
             deed.keep(session, upload.id, 201, location)
     answer = make_response("", 201)

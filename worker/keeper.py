@@ -96,6 +96,8 @@ class Keeper:
                     self._look_after([claim.owner for claim in held], calls)
             except StoreBusy as error:
                 log.warning("leases not renewed reason=%s", error)
+            except Exception:  # nobody would start this thread again
+                log.exception("leases not renewed")
 
     def _look_after(self, held: list[str], calls: dict[Claim, _Call]) -> None:
         """Renew, show and look whether the claims still hold: in one transaction for all of them."""

@@ -49,6 +49,8 @@ class Presence:
                     workers.report(session, self._look())
             except StoreBusy as error:
                 log.warning("worker can't report reason=%s", error)
+            except Exception:  # nobody would start this thread again
+                log.exception("worker can't report")
             if self._ended.wait(EVERY_S):
                 return
 

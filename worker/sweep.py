@@ -121,10 +121,13 @@ class Sweep:
             if stored.isdisjoint((video_id, *job_ids)):
                 continue
             with self.store.write() as session:
-                if not videos.is_removed(session, video_id):  # uploaded again just now
-                    continue
-                self.media.remove_video(video_id)  # while the row is locked against that
-                for job_id in job_ids:
-                    self.media.remove_stills(job_id)
-                    self.media.remove_renders(job_id)
+                until_ms = videos.begin_removal(session, video_id)
+            if until_ms is None:  # uploaded again just now
+                continue
+            self.media.remove_video(video_id)
+            for job_id in job_ids:
+                self.media.remove_stills(job_id)
+                self.media.remove_renders(job_id)
+            with self.store.write() as session:
+                videos.end_removal(session, video_id, until_ms)
             log.info("media removed video_id=%s", video_id)

@@ -1,20 +1,33 @@
 """A bucket on a real S3 server, reached over a line that can be cut."""
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 from models.bucket import Bucket
 from models.folder import Folder
+from models.hints import connect
 from models.media import open_media
 from models.scratch import Scratch
 from models.storage import Storage
-from models.tables import new_id
+from models.store import Store
+from models.tables import Job, new_id
 from settings import Settings
 from tests.bucket.server import Line, line_to, s3_server
-from tests.web.clips import write_large_clip
+from tests.web.clips import write_clip, write_large_clip
+from tests.web.conftest import ReadingClient, site_of
+from tests.worker.test_advance import Counting
+from web import create_app
+from worker.advance import advance
+from worker.keeper import Keeper
+from worker.site import Site
+from worker.sweep import Sweep
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,3 +100,59 @@ def scratch(tmp_path: Path) -> Scratch:
 @pytest.fixture(scope="session")
 def large_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_large_clip(tmp_path_factory.mktemp("clips") / "large.mp4", CLIP_BYTES)
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Web on one host, a worker on another; the store is reached by both."""
+
+    settings: Settings
+    app: Flask
+    store: Store
+    bucket: Bucket
+    line: Line
+    worker: Site
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def sweep(self, **changes: int) -> Sweep:
+        return Sweep(self.store, connect(""), open_media(self.settings), 64, **changes)
+
+    def job(self, job_id: str) -> Job:
+        with self.store.read() as session:
+            return session.get_one(Job, job_id)
+
+    def comment(self, job_id: str) -> None:
+        """Follow hints as the worker does until one finds nothing to do."""
+        while advance(self.worker, job_id, self.job(job_id).hint_epoch):
+            pass
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "bars.mp4")
+
+
+@pytest.fixture
+def hosts(
+    settings: Settings, tmp_path: Path, line: Line, bucket: Bucket, _migrated_file: Path
+) -> Iterator[Hosts]:
+    rows = shutil.copy(_migrated_file, tmp_path / "reelnotes.db")
+    (tmp_path / "videos").mkdir()
+    settings = replace(
+        settings,
+        database_url=f"sqlite:///{rows}",
+        redis_url="redis://127.0.0.1:1/0",
+        server_folder=str(tmp_path / "videos"),
+    )
+    app = create_app(settings)
+    app.test_client_class = ReadingClient
+    store = site_of(app).store
+    media = open_media(replace(settings, data_dir=tmp_path / "there"))
+    worker = Site(store, media, Counting(), Keeper(store, 30_000, 120), 30_000, 120)
+    yield Hosts(settings, app, store, bucket, line, worker)
+    worker.decoder().close()
+    worker.keeper.end()
+    store.engine.dispose()

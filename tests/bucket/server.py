@@ -58,6 +58,12 @@ class Line:
     is_cut: bool = False  # who connects is hung up on
     break_after: int | None = None  # bytes that still come back; then the connection breaks, once
     breaks: int = 0
+    hold_at: bytes | None = None  # a request or answer in which this stands waits for `go_on`
+    held: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    refuse_at: bytes | None = None  # a request in which this stands is hung up on
+    refusals: int = 0  # how often that has happened
+    most_refusals: int | None = None
     _open: list[socket.socket] = field(default_factory=list)
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
@@ -79,6 +85,7 @@ class Line:
         self.is_cut = False
 
     def close(self) -> None:
+        self.go_on.set()
         self.cut()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -97,6 +104,10 @@ class Line:
             threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()
             threading.Thread(target=self._carry, args=(far, near, True), daemon=True).start()
 
+    def _refuses(self, request: bytes) -> bool:
+        is_over = self.most_refusals is not None and self.refusals >= self.most_refusals
+        return self.refuse_at is not None and not is_over and self.refuse_at in request
+
     def _carry(self, source: socket.socket, target: socket.socket, comes_back: bool) -> None:
         with suppress(OSError), closing(source), closing(target):
             while piece := source.recv(1 << 16):
@@ -108,6 +119,14 @@ class Line:
                         source.shutdown(socket.SHUT_RDWR)
                         target.shutdown(socket.SHUT_RDWR)
                         return
+                if not comes_back and self._refuses(piece):
+                    self.refusals += 1
+                    source.shutdown(socket.SHUT_RDWR)
+                    target.shutdown(socket.SHUT_RDWR)
+                    return
+                if self.hold_at is not None and self.hold_at in piece:
+                    self.held.set()
+                    self.go_on.wait(60)
                 target.sendall(piece)
             target.shutdown(socket.SHUT_WR)
 

@@ -1,92 +1,28 @@
 """The way of a video with web and worker on two hosts that share a store and a bucket, and no folder."""
 
 import json
-import shutil
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from backup import back_up
 from models.bucket import Bucket
 from models.errors import MediaAway
-from models.hints import connect
 from models.media import Media, open_media
-from models.store import Store
 from models.tables import Chunk, Job, JobState, Upload, Video
-from settings import Settings
-from tests.bucket.conftest import keys_in, names_in
-from tests.bucket.server import Line
-from tests.web.clips import write_clip
-from tests.web.conftest import ReadingClient, site_of
+from tests.bucket.conftest import Hosts, keys_in, names_in
+from tests.web.conftest import site_of
 from tests.web.requests import upload
 from tests.web.test_tus import TUS, begin, offset_at, patch
-from tests.worker.test_advance import Counting
 from web import create_app
 from web.intake import finish_whole_uploads
 from worker.advance import advance
-from worker.keeper import Keeper
-from worker.site import Site
-from worker.sweep import Sweep
 
 DAY_MS = 24 * 3600 * 1000
-
-
-@dataclass(frozen=True)
-class Hosts:
-    """Web on one host, a worker on another; the store is reached by both."""
-
-    settings: Settings
-    app: Flask
-    store: Store
-    bucket: Bucket
-    line: Line
-    worker: Site
-
-    @property
-    def client(self) -> FlaskClient:
-        return self.app.test_client()
-
-    def sweep(self, **changes: int) -> Sweep:
-        return Sweep(self.store, connect(""), open_media(self.settings), 64, **changes)
-
-    def job(self, job_id: str) -> Job:
-        with self.store.read() as session:
-            return session.get_one(Job, job_id)
-
-    def comment(self, job_id: str) -> None:
-        """Follow hints as the worker does until one finds nothing to do."""
-        while advance(self.worker, job_id, self.job(job_id).hint_epoch):
-            pass
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "bars.mp4")
-
-
-@pytest.fixture
-def hosts(
-    settings: Settings, tmp_path: Path, line: Line, bucket: Bucket, _migrated_file: Path
-) -> Iterator[Hosts]:
-    rows = shutil.copy(_migrated_file, tmp_path / "reelnotes.db")
-    settings = replace(
-        settings, database_url=f"sqlite:///{rows}", redis_url="redis://127.0.0.1:1/0"
-    )
-    app = create_app(settings)
-    app.test_client_class = ReadingClient
-    store = site_of(app).store
-    media = open_media(replace(settings, data_dir=tmp_path / "there"))
-    worker = Site(store, media, Counting(), Keeper(store, 30_000, 120), 30_000, 120)
-    yield Hosts(settings, app, store, bucket, line, worker)
-    worker.decoder().close()
-    store.engine.dispose()
 
 
 def local_files(media: Media) -> list[str]:

@@ -3,7 +3,7 @@
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +24,7 @@ class FileServer:
     redirects: dict[str, str] = field(default_factory=dict)  # path: Location
     cut_after: int | None = None  # bytes of a body after which the connection breaks
     cuts_left: int = 0
+    drips: str | None = None  # "head" or "body": sent a byte at a time, of something without an end
     pause_after: int | None = None  # bytes of a body after which it waits for `go_on`
     go_on: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
@@ -51,6 +52,9 @@ def running_file_server(tls: ssl.SSLContext | None = None) -> Iterator[FileServe
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
+            if files.drips:
+                self._drip()
+                return
             begin = self._begin(span)
             body = files.content[begin:]
             self.send_response(206 if begin else files.status)
@@ -65,6 +69,17 @@ def running_file_server(tls: ssl.SSLContext | None = None) -> Iterator[FileServe
                 self.send_header(name, value)
             self.end_headers()
             self._send(body)
+
+        def _drip(self) -> None:
+            """Send a header, or the first chunk's length, as slowly as no time limit of a read minds."""
+            head = b"HTTP/1.1 200 OK\r\n"
+            if files.drips == "body":
+                head += b"Transfer-Encoding: chunked\r\n\r\n1;"
+            with suppress(OSError):
+                self.wfile.write(head)
+                while not files.go_on.wait(0.1):
+                    self.wfile.write(b"x")
+            self.close_connection = True
 
         def _begin(self, span: str | None) -> int:
             is_same = self.headers.get("If-Range") == files.etag or not files.heeds_if_range

@@ -54,6 +54,22 @@ def test_a_huge_folder_is_listed_up_to_a_limit_and_by_name(
     assert found["left"] == 20
 
 
+def test_fetches_are_listed_page_by_page(client: FlaskClient, folder: Path, clip: Path) -> None:
+    names = [f"{number}.mp4" for number in range(5)]
+    for name in names:
+        shutil.copy(clip, folder / name)
+        wish(client, paths=[name])
+    pages, before = [], ""
+    for _ in range(3):
+        page = client.get("/api/fetches", query_string={"limit": "2", "before": before}).get_json()
+        pages.append([fetch["filename"] for fetch in page["fetches"]])
+        before = page["next"]
+    assert pages == [["4.mp4", "3.mp4"], ["2.mp4", "1.mp4"], ["0.mp4"]]
+    assert before is None
+    assert client.get("/api/fetches?limit=1001").status_code == 400
+    assert client.get("/api/fetches?before=missing").status_code == 404
+
+
 OUTSIDE = [
     "..",
     "../secret.mp4",
@@ -122,7 +138,7 @@ def test_files_become_jobs_and_stay_as_they_are(
         stored = site_of(app).media.root / site_of(app).media.video(job["video"]["id"])
         assert stored.read_bytes() == (folder / "bars.mp4").read_bytes()
         assert not stored.samefile(folder / "bars.mp4")  # no hard link: it would change with it
-    assert client.get("/api/fetches").get_json() == {"fetches": []}
+    assert client.get("/api/fetches").get_json() == {"fetches": [], "next": None}
     assert contents(folder) == before
 
 
@@ -241,7 +257,7 @@ def test_what_comes_into_the_folder_is_queued_once(
     shutil.copy(other_clip, folder / "again.mp4")
     Looking(watched).settle()  # after a restart
     assert names(watched) == ["new.mp4"]
-    assert watched.test_client().get("/api/fetches").get_json() == {"fetches": []}
+    assert watched.test_client().get("/api/fetches").get_json() == {"fetches": [], "next": None}
     (folder / "again.mp4").unlink()
     after = contents(folder)
     assert sorted(content for content, _ in after.values()) == sorted(c for c, _ in before.values())
@@ -329,7 +345,7 @@ def test_a_refused_file_is_told_with_its_reason_and_not_tried_again(
         Looking(watched).settle()
     assert client.delete(told["links"]["self"]).status_code == 204
     looking.settle()
-    assert client.get("/api/fetches").get_json() == {"fetches": []}
+    assert client.get("/api/fetches").get_json() == {"fetches": [], "next": None}
 
 
 def test_a_preset_says_how_watched_files_are_commented(

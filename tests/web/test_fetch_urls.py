@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from models.errors import InvalidRequest
 from models.outbound import Hosts, NotAllowed, UnknownHost, is_public, look_up
+from models.tables import Fetch
 from tests.web.certificate import contexts_for
 from tests.web.clips import write_large_clip
 from tests.web.conftest import BuildApp, site_of
 from tests.web.fetching import count_jobs, make_due, one, wish, work
 from tests.web.file_server import FileServer, running_file_server
+from web.fetching import Fetcher, download
 from web.fetching.download import Web
 from web.fetching.urls import parse_url
 
@@ -201,6 +204,55 @@ def test_a_server_that_is_away_is_asked_again_for_a_while(
     client.post(f"{url}/retry")
     work(app)
     assert client.get(url).get_json()["state"] == "done"
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_an_answer_that_drips_is_given_up_for_now(
+    app: Flask,
+    client: FlaskClient,
+    files: FileServer,
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each byte comes soon, and the answer never."""
+    monkeypatch.setattr(download, "LONGEST_HEAD_S", 1.0)
+    monkeypatch.setattr(download, "LONGEST_SILENCE_S", 1.0)
+    files.drips = part
+    url = one(client, urls=[files.url()])
+    worker = threading.Thread(target=work, args=(app,))
+    worker.start()
+    worker.join(20)
+    try:
+        waits = client.get(url).get_json()
+        assert (waits["state"], waits["trouble"] is None) == ("waiting", False)
+    finally:
+        files.go_on.set()
+        worker.join(60)
+    assert len(files.asked) == 1
+
+
+def test_who_slept_past_a_lease_does_not_begin_again_what_is_under_way(
+    app: Flask, client: FlaskClient, files: FileServer, tmp_path: Path
+) -> None:
+    """As a machine does whose lid was closed: its leases are over, its threads go on."""
+    files.content = write_large_clip(tmp_path / "large.mp4", 900_000).read_bytes()
+    files.pause_after = 600_000
+    url = one(client, urls=[files.url()])
+    fetcher = Fetcher(site_of(app))
+    (thread,) = fetcher.begin_due()
+    try:
+        for _ in range(400):
+            if client.get(url).get_json()["offset_bytes"]:
+                break
+            threading.Event().wait(0.05)
+        with site_of(app).store.write() as session:
+            session.execute(update(Fetch).values(lease_until_ms=0))
+        assert fetcher.begin_due() == []
+    finally:
+        files.go_on.set()
+        thread.join(60)
+    assert client.get(url).get_json()["state"] == "done"
+    assert len(files.asked) == 1
 
 
 def test_redirects_are_followed_and_counted(
@@ -413,7 +465,7 @@ def test_a_fetch_is_its_persons_own(build_app: BuildApp, files: FileServer) -> N
     url = one(mine, urls=[files.url()])
     assert theirs.get(url).status_code == 404
     assert theirs.delete(url).status_code == 404
-    assert theirs.get("/api/fetches").get_json() == {"fetches": []}
+    assert theirs.get("/api/fetches").get_json() == {"fetches": [], "next": None}
     assert len(mine.get("/api/fetches").get_json()["fetches"]) == 1
 
 

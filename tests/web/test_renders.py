@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+import psutil
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from models.clock import now_ms
 from telemetry.registry import REGISTRY
+from tests.packaging.processes import command_line
 from tests.web.commenting import comment_windows
 from tests.web.conftest import BuildApp, site_of
 from tests.web.requests import upload
@@ -119,6 +121,48 @@ def test_another_choice_or_another_text_is_another_file(
     assert client.get(f"{address}?voice=de").get_json()["state"] == "none"
 
 
+def test_what_was_made_before_a_job_went_on_is_not_taken_for_the_whole(
+    client: FlaskClient, site: Site, known_clip: Path
+) -> None:
+    job = upload(client, known_clip, window_hop="4")
+    comment_windows(site.store, site.media, job["id"], 1)
+    address = job["links"]["renders"]["wav"]
+    early = made(client, address)
+    begun = client.get(early["url"])
+    assert begun.status_code == 200
+    comment_windows(site.store, site.media, job["id"], 9)
+    assert client.get(address).get_json()["state"] == "none"
+    assert client.get(early["url"]).status_code == 404
+    assert client.get(made(client, address)["url"]).data != begun.data
+
+
+def test_what_waits_and_was_outdated_meanwhile_takes_no_place(
+    client: FlaskClient,
+    site: Site,
+    other_clip: Path,
+    known_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(renders, "MOST_WAITING", 1)
+    long = upload(client, other_clip)
+    comment_windows(site.store, site.media, long["id"], 9)
+    client.post(long["links"]["renders"]["mp4"])
+    waiting_for(renderers)
+    (child,) = renderers()
+    child.suspend()
+    try:
+        running = upload(client, known_clip, window_hop="4")
+        address = running["links"]["renders"]["wav"]
+        for windows in (1, 9):
+            comment_windows(site.store, site.media, running["id"], windows)
+            assert client.post(address).status_code == 202
+    finally:
+        child.resume()
+    assert ended(client, address)["state"] == "ready"
+    folder = site.media.root / "renders" / running["id"]
+    assert len(list(folder.glob("*.json"))) == 1  # nobody makes the first one
+
+
 def test_exports_tell_corrected_or_original_texts_and_split_or_merged_cues(
     client: FlaskClient, job: dict[str, Any]
 ) -> None:
@@ -182,6 +226,14 @@ def test_a_render_under_way_ends_with_its_job(
     waiting_for(lambda: not list((site.media.root / "incoming").iterdir()))
     assert not (site.media.root / "renders" / job["id"]).exists()
     waiting_for(lambda: f"render cancelled job_id={job['id']} format=mp4" in caplog.text)
+
+
+def renderers() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process().children()
+        if any("worker.render" in word for word in command_line(child))
+    ]
 
 
 def waiting_for(done: Any) -> None:

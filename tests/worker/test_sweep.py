@@ -136,6 +136,7 @@ def test_files_give_room_to_a_store_that_has_none(
         refuse = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         upload = uploads.begin_upload(
             session,
+            new_id(),
             owner=None,
             length_bytes=1,
             metadata_text="",

@@ -1,11 +1,14 @@
 """One connection to an address, over all its redirects, from an offset on if the server can do that."""
 
 import re
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -20,6 +23,8 @@ from web.multipart import TURN
 
 MOST_REDIRECTS = 5
 LONGEST_S = 12 * 3600.0  # of one connection
+LONGEST_HEAD_S = 120.0  # until it is told, over all redirects, what will be sent
+LONGEST_SILENCE_S = 600.0  # in which nothing of the file comes, whatever else does
 SLOWEST = (300.0, 300 * 2**14)  # seconds, and what must come in them
 _TIMEOUT = httpx.Timeout(connect=10, read=60, write=10, pool=10)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -44,10 +49,12 @@ def open_source(web: Web, address: str, offset: int, validator: str | None) -> I
     answer that trying again won't mend, Interrupted for any other trouble, later too.
     """
     with ExitStack() as stack:
-        wanted = _range_headers(offset, validator)
-        answer = _ask(web, parse_url(address), wanted, stack)
+        wanted, watch = _range_headers(offset, validator), _Watch()
+        stack.callback(watch.end)
+        watch.allow(LONGEST_HEAD_S)
+        answer = _ask(web, parse_url(address), wanted, stack, watch)
         if wanted and not _goes_on(answer, offset, validator):
-            answer = _ask(web, parse_url(address), {}, stack)
+            answer = _ask(web, parse_url(address), {}, stack, watch)
         if answer.status_code == 416:  # it ends where we are
             yield Opened(offset, offset, validator, None, lambda part, at: iter(()))
             return
@@ -60,7 +67,7 @@ def open_source(web: Web, address: str, offset: int, validator: str | None) -> I
             length_bytes=None if rest is None else begins + rest,
             validator=_validator(answer),
             filename=_filename(answer),
-            bring=lambda part, at: _receive(answer, part, at),
+            bring=lambda part, at: _receive(answer, part, at, watch),
         )
 
 
@@ -75,10 +82,41 @@ def _range_headers(offset: int, validator: str | None) -> dict[str, str]:
     return {"Range": f"bytes={offset}-", "If-Range": validator}
 
 
-def _ask(web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack) -> httpx.Response:
+class _Watch:
+    """Hangs up on who takes too long: the library's time limits are for a read, which one byte ends."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._timer: threading.Timer | None = None
+
+    def trace(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Hear from the library which connection it has made."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = facts["return_value"].get_extra_info("socket")
+
+    def allow(self, seconds: float) -> None:
+        """Let so much time pass from now on."""
+        self.end()
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # below TLS, whose state is the reading thread's
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _ask(
+    web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack, watch: _Watch
+) -> httpx.Response:
     """Follow an address to its answer, whose body is still to come; each step is judged anew."""
     for _ in range(MOST_REDIRECTS + 1):
-        answer = _connect(web, url, headers, stack)
+        answer = _connect(web, url, headers, stack, watch)
         if answer.status_code not in _REDIRECTS:
             return answer
         answer.close()
@@ -96,7 +134,9 @@ def _next(url: httpx.URL, location: str) -> httpx.URL:
     return target
 
 
-def _connect(web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack) -> httpx.Response:
+def _connect(
+    web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack, watch: _Watch
+) -> httpx.Response:
     """Connect to the first of the judged addresses that answers."""
     host = url.raw_host.decode("ascii")
     trouble: Exception | None = None
@@ -115,7 +155,8 @@ def _connect(web: Web, url: httpx.URL, headers: dict[str, str], stack: ExitStack
                 "Accept-Encoding": "identity",
                 **headers,
             },
-            extensions={"sni_hostname": host},  # also the name that the certificate must have
+            # The name is also the one that the certificate must have.
+            extensions={"sni_hostname": host, "trace": watch.trace},
         )
         try:
             return stack.enter_context(_closing(client.send(request, stream=True)))
@@ -192,9 +233,10 @@ def _filename(answer: httpx.Response) -> str | None:
     return options.get("filename")
 
 
-def _receive(answer: httpx.Response, part: Arriving, offset: int) -> Iterator[int]:
+def _receive(answer: httpx.Response, part: Arriving, offset: int, watch: _Watch) -> Iterator[int]:
     began = time.monotonic()
     looked, then = began, offset
+    watch.allow(LONGEST_SILENCE_S)
     try:
         # In pieces as they come: of a piece that is filled up, a broken line would take what there is.
         for piece in answer.iter_raw():
@@ -209,5 +251,6 @@ def _receive(answer: httpx.Response, part: Arriving, offset: int) -> Iterator[in
                 if offset - then < SLOWEST[1]:
                     raise TimedOut("The other server sends too slowly to wait for.")
                 looked, then = now, offset
+                watch.allow(LONGEST_SILENCE_S)
     except (httpx.TransportError, httpx.StreamError) as error:
         raise Interrupted(f"The connection broke off: {_reason(error)}.") from error

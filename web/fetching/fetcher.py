@@ -76,8 +76,8 @@ class Fetcher:
         """Bring in whatever falls due, for as long as the process lives."""
         while True:
             try:
-                self.begin_due()
                 self.renew()
+                self.begin_due()
             except StoreBusy as error:
                 log.warning("fetches wait for the store reason=%s", error)
             except Exception:  # a bug here must not end all fetching until the next restart
@@ -92,11 +92,13 @@ class Fetcher:
         for fetch_id in gone:
             hours = site.settings.upload_hours
             self._refuse(fetch_id, FetchFailed(f"Nothing has come within {hours} hours."))
-        room = AT_ONCE - len(self._turns)
+        with self._lock:
+            under_way = list(self._turns)
+        room = AT_ONCE - len(under_way)
         if room <= 0:
             return []
         with site.store.write() as session:
-            claimed = fetches.claim(session, self._owner, room)
+            claimed = fetches.claim(session, self._owner, room, under_way)
         return [self._begin(fetch) for fetch in claimed]
 
     def _begin(self, fetch: Fetch) -> threading.Thread:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import fetches, watched
 from models.errors import AppError, InvalidRequest
-from models.tables import FetchKind, Preset, WatchedFile
+from models.tables import FetchKind, Preset, WatchedFile, new_id
 from web.fetching.folder import Stamp, walk_videos
 from web.filenames import clean_filename
 from web.site import Site
@@ -117,12 +117,14 @@ class Watcher:
         self._noted.update(settled)
 
     def _wish_for(self, key: str, path: str, wish: Wish) -> None:
-        site = self._site
+        site, fetch_id = self._site, new_id()
+        site.media.storage.arrivals.begin(fetch_id, site.settings.max_upload_bytes)
         try:
             with site.store.write() as session:
                 watched.note_files(session, {key: path})
-                fetch = fetches.add_fetch(
+                fetches.add_fetch(
                     session,
+                    fetch_id,
                     FetchKind.FOLDER,
                     path,
                     owner=None,
@@ -132,7 +134,7 @@ class Watcher:
                     hours=site.settings.upload_hours,
                     watched_key=key,
                 )
-                site.media.storage.arrivals.begin(fetch.id, site.settings.max_upload_bytes)
         except IntegrityError:  # another process was first
+            site.media.storage.arrivals.remove(fetch_id)
             return
-        log.info("file came into the folder fetch_id=%s", fetch.id)
+        log.info("file came into the folder fetch_id=%s", fetch_id)

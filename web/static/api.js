@@ -68,7 +68,17 @@ export const listIds = (query) => ask("GET", `/api/jobs/ids?${new URLSearchParam
 export const batch = (wish) => ask("POST", "/api/jobs/batch", wish);
 
 export const listFolder = (query) => ask("GET", `/api/folder?${new URLSearchParams(query)}`);
-export const listFetches = () => ask("GET", "/api/fetches");
+/** Return all fetches, the newest first, however many pages they take. */
+export async function listFetches() {
+  const all = [];
+  let before = null;
+  do {
+    const page = await ask("GET", `/api/fetches?${new URLSearchParams(before ? { before } : {})}`);
+    all.push(...page.fetches);
+    before = page.next;
+  } while (before);
+  return all;
+}
 export const beginFetches = (wish) => ask("POST", "/api/fetches", wish);
 export const retryFetch = (id) => ask("POST", `/api/fetches/${id}/retry`);
 export const removeFetch = (id) => ask("DELETE", `/api/fetches/${id}`);

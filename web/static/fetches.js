@@ -72,7 +72,7 @@ async function read() {
   const turn = ++reading;
   let isIdle = true;
   try {
-    const { fetches } = await listFetches();
+    const fetches = await listFetches();
     if (turn !== reading) return;
     show(fetches);
     isIdle = fetches.every(({ state }) => state === "refused");

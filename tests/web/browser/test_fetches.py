@@ -15,6 +15,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from client import Client
 from tests.web.browser.conftest import Shoot, watched_page
 from tests.web.clips import write_clip, write_large_clip
 from tests.web.file_server import FileServer, running_file_server
@@ -178,3 +179,15 @@ def test_the_command_line_does_the_same(page: Page, server: Server, files: FileS
     (refused,) = httpx.get(f"{server.url}/api/fetches").json()["fetches"]
     left = run("fetches", "--remove", refused["id"])
     assert (left.returncode, left.stdout) == (0, "")
+
+
+def test_more_fetches_than_a_page_of_the_list_are_shown(page: Page, server: Server) -> None:
+    urls = [f"http://10.0.0.1/{number}.mp4" for number in range(101)]
+    httpx.post(f"{server.url}/api/fetches", json={"urls": urls}).raise_for_status()
+    page.goto("/")
+    expect(page.locator("#fetches li")).to_have_count(len(urls))
+    with Client(server.url) as client:
+        listed = [fetch["id"] for fetch in client.all_fetches()]
+        assert len(listed) == len(set(listed)) == len(urls)
+        for fetch_id in listed:
+            client.remove_fetch(fetch_id)
