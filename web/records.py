@@ -1,4 +1,4 @@
-"""From the store's rows to the records of web/shapes.py."""
+"""From the store's rows to the records of web/shapes."""
 
 from collections.abc import Sequence
 

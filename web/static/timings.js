@@ -71,8 +71,14 @@ export class Timings {
 
   /** Tell how fast the job goes, or went. */
   tell(job) {
-    const words = job.realtime === null ? say("timings.unknown") : speed(job.realtime);
-    this.place.querySelector("[data-fact=speed]").textContent = words;
+    const perMinute = 60_000 * job.realtime * job.windows_total / job.video.duration_ms;
+    const facts = {
+      speed: () => speed(job.realtime),
+      pace: () => say("timings.a-minute", { count: Number(perMinute.toFixed(perMinute < 10 ? 1 : 0)) }),
+    };
+    for (const [name, words] of Object.entries(facts)) {
+      this.place.querySelector(`[data-fact=${name}]`).textContent = job.realtime === null ? say("timings.unknown") : words();
+    }
   }
 
   showSummary() {
@@ -145,7 +151,6 @@ export class Timings {
     if (!shown) return;
     const when = pace ? say("timings.after", { time: clock(pace.seconds * 1000) }) : say("timings.last");
     this.paceReadout.textContent = say("timings.pace-at", { when, speed: number(shown.realtime, 1), count: Math.round(shown.windows) });
-    this.place.querySelector("[data-fact=pace]").textContent = say("timings.a-minute", { count: Math.round(this.paces.at(-1).windows) });
   }
 
   showSlowest() {
@@ -234,10 +239,11 @@ function gather(segments, perBar) {
 
 const zeros = () => Object.fromEntries(STEPS.map((step) => [step, 0]));
 
-/** Return how fast it went over time: seconds since the first window, × real time, windows a minute. */
+/** Return how fast it went over time: seconds since the first window was begun, × real time, windows a minute. */
 function paceOf(segments) {
   const [start, end] = segments.reduce(
-    ([first, last], { created_ms: ms }) => [Math.min(first, ms), Math.max(last, ms)], [Infinity, -Infinity]);
+    ([first, last], { created_ms: ms, timings }) => [Math.min(first, ms - timings.total_ms), Math.max(last, ms)],
+    [Infinity, -Infinity]);
   const step = Math.max(1000, (end - start) / PACES);
   const slots = Array.from({ length: Math.ceil((end - start + 1) / step) }, () => ({ windows: 0, video: 0 }));
   for (const segment of segments) {

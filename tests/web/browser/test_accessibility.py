@@ -21,7 +21,7 @@ from tests.web.commenting import claim_next, comment_windows, fail_next
 from tests.web.server import Server, running_server
 
 SECOND_WINDOWS = {"window_hop": "2", "frames_per_inference": "2", "frame_stride": "1"}
-NARROW: ViewportSize = {"width": 390, "height": 900}
+NARROW: ViewportSize = {"width": 320, "height": 900}  # 1280 at 400 %
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 ARABIC = "رجل يدخل من اليسار ويجلس على الكرسي."
 

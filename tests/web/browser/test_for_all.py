@@ -136,7 +136,23 @@ def test_a_jobs_page_prints_as_a_document(page: Page, server: Server, job: dict[
     facts, text = (page.locator(place).bounding_box() for place in (".facts", "#segments"))
     assert facts is not None
     assert text is not None
-    assert facts["y"] + facts["height"] <= text["y"]
+    assert text["y"] + text["height"] <= facts["y"]
+    for name, told in {"Summary": "no", "Change threshold": "0", "Length": "0:20"}.items():
+        fact = page.locator(".facts dt", has_text=name).locator("xpath=following-sibling::dd[1]")
+        expect(fact).to_have_text(told)
+
+
+def test_letters_of_twice_the_size_cover_nothing(
+    page: Page, server: Server, job: dict[str, Any]
+) -> None:
+    comment_windows(server.store, server.media, job["id"], 20)
+    page.goto(job["links"]["page"])
+    expect(page.locator(LINES)).to_have_count(20)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    search = page.get_by_label("Search the commentary")
+    search.click(timeout=2000)  # fails if something lies over it
+    expect(search).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
 def test_words_from_the_right_stand_at_the_right(page: Page, server: Server, clip: Path) -> None:

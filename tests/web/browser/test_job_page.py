@@ -219,6 +219,10 @@ def test_the_slowest_windows_lead_to_their_moment_and_tokens_are_counted(
     expect(page.locator("[data-fact=tokens-out]")).to_have_text("140, median 7 a window")
     expect(page.locator("[data-fact=tokens-in]")).to_have_text("not counted")
     expect(page.locator("[data-fact=speed]")).to_contain_text("× real time")
+    told = httpx.get(server.url + job["links"]["self"]).json()
+    a_minute = 60 * told["realtime"]  # of windows of a second
+    words = page.locator("[data-fact=pace]").inner_text().removesuffix(" a minute")
+    assert float(words.replace(",", "")) == pytest.approx(a_minute, rel=0.01)
     expect(page.locator(".pace-readout")).to_contain_text("windows a minute")
 
 

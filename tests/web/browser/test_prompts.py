@@ -126,6 +126,11 @@ def test_the_text_grows_until_its_segment_replaces_it(
         jobs.note_network(session, job["id"], network)
     write("A dog", "A <b>red</b> ball")
     expect(page.locator(f"{WRITING} .text")).to_have_text(["A dog", "A <b>red</b> ball"])
+    beginnings = [
+        page.locator(f"{line} .text").first.evaluate("text => text.getBoundingClientRect().left")
+        for line in ("#segments [data-kind=said]", WRITING)
+    ]
+    assert beginnings[0] == beginnings[1]
     write("A dog runs to the")
     expect(page.locator(f"{WRITING} .text").first).to_have_text("A dog runs to the")
     shoot(page, "writing")

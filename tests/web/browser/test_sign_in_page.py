@@ -35,3 +35,21 @@ def test_a_person_signs_in_and_out(page: Page, shoot: Shoot) -> None:
     expect(page.get_by_label("Password")).to_be_visible()
     page.goto("/")
     expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_the_sign_in_page_asks_for_nothing_that_is_refused(page: Page) -> None:
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    page.goto("/", wait_until="networkidle")
+    expect(page.get_by_label("Password")).to_be_focused()
+    assert refused == []
+
+
+def test_the_head_of_a_page_fits_a_phone(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Password").fill("käse & mäuse")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
