@@ -119,7 +119,7 @@ def add(session: Session, job_id: str, kind: AdditionKind) -> Job:
             raise Conflict("The video has no sound: there is nothing to write down.")
         need_media(session, job.video_id, "Its sound can't be written down.")
     additions.plan(session, job, kind)
-    job.stage = min(_stages_left(session, job_id))
+    _come_to(job, min(_stages_left(session, job_id)))
     if job.state is JobState.DONE:
         _enter(session, job, JobState.QUEUED)
     return job
@@ -373,11 +373,18 @@ def finish_if_complete(session: Session, job_id: str) -> None:
     stage = min(_stages_left(session, job_id), default=None)
     if stage is None:
         _enter(session, job, JobState.DONE)
-    elif stage != job.stage:
-        _stop_clock(job)
-        job.stage = stage
-        if stage == Stage.WINDOWS and job.state is JobState.RUNNING:
-            job.running_since_ms = now_ms()
+    else:
+        _come_to(job, stage)
+
+
+def _come_to(job: Job, stage: int) -> None:
+    """Go on, or back, to a stage: the clock runs while windows are commented."""
+    if stage == job.stage:
+        return
+    _stop_clock(job)
+    job.stage = stage
+    if stage == Stage.WINDOWS and job.state is JobState.RUNNING:
+        job.running_since_ms = now_ms()
 
 
 def _stages_left(session: Session, job_id: str) -> Sequence[int]:
