@@ -175,7 +175,14 @@ def _has_work(session: Session, job_id: str, kind: AdditionKind) -> bool:
     )
 
 
+def lock_chunks(session: Session, job_id: str, kind: AdditionKind) -> None:
+    """Keep an addition's chunks from other writers until the transaction ends."""
+    ids = select(Chunk.id).where(*_of(job_id, kind)).order_by(Chunk.id)
+    session.execute(ids.with_for_update()).all()
+
+
 def _drop_chunks(session: Session, job_id: str, kind: AdditionKind) -> None:
+    lock_chunks(session, job_id, kind)
     session.execute(delete(Chunk).where(*_of(job_id, kind)))
 
 

@@ -3,7 +3,7 @@
     queued → running → done | failed | cancelled;  queued, running ⇄ paused;  failed, cancelled → queued
     done → queued, when somebody asks for a summary or a transcript afterwards
 
-Everybody who writes both a job and its chunks locks the chunks first.
+Everybody who writes both a job and its chunks locks the chunks first, in the order of their ids.
 """
 
 from collections.abc import Sequence
@@ -111,6 +111,7 @@ def add(session: Session, job_id: str, kind: AdditionKind) -> Job:
     A job that is done is queued again. Raises Conflict for one that failed or was cancelled.
     """
     get_job(session, job_id)
+    additions.lock_chunks(session, job_id, kind)
     job = lock_job(session, job_id)
     if job.state in (JobState.FAILED, JobState.CANCELLED):
         raise Conflict(f"The job is {job.state}: retry it first, then ask for a {kind}.")
@@ -243,6 +244,7 @@ def cancel(session: Session, job_id: str) -> Job:
     One whose commentary is complete is done: only what was to be added to it is given up.
     """
     get_job(session, job_id)
+    _lock_unfinished(session, job_id)
     session.execute(
         update(Chunk)
         .where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
@@ -277,6 +279,7 @@ def resume(session: Session, job_id: str) -> Job:
 def retry(session: Session, job_id: str) -> Job:
     """Queue a failed or cancelled job again; it goes on at its first missing window."""
     get_job(session, job_id)
+    _lock_unfinished(session, job_id)
     session.execute(
         update(Chunk)
         .where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
@@ -421,6 +424,11 @@ def fail(
         return
     job.failure_kind, job.failure_text, job.failure_window = failure.kind, str(failure), step
     _enter(session, job, JobState.FAILED)
+
+
+def _lock_unfinished(session: Session, job_id: str) -> None:
+    unfinished = select(Chunk.id).where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
+    session.execute(unfinished.order_by(Chunk.id).with_for_update()).all()
 
 
 def lock_job(session: Session, job_id: str) -> Job:
