@@ -160,6 +160,7 @@ def _is_disk_full(error: DBAPIError) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's knows only ASCII
     _enter_wal(connection)
     for pragma in (
         "synchronous=NORMAL",
@@ -167,6 +168,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={_BUSY_TIMEOUT_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _enter_wal(connection: Any) -> None:
