@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import chunks, jobs
+from models.additions import makings_of_all
 from models.chunks import LeaseLost
 from models.clock import now_ms
 from models.errors import BadFile, Conflict, InvalidRequest, NotFound
@@ -231,6 +232,18 @@ def test_time_in_which_speech_is_written_down_does_not_count(store: Store) -> No
         chunks.store_step(session, speech, 0, LEASE_MS, lambda: None)
         assert job.stage == Stage.WINDOWS
         assert job.running_since_ms is not None
+
+
+@pytest.mark.parametrize("stop", [jobs.pause, jobs.cancel])
+def test_an_addition_waits_while_its_job_has_stopped(
+    store: Store, stop: Callable[[Session, str], Job]
+) -> None:
+    with store.write() as session:
+        job = make_job(session, has_audio=True)
+        jobs.add(session, job.id, AdditionKind.TRANSCRIPT)
+        assert makings_of_all(session, [job])[job.id][0].state == "making"
+        stop(session, job.id)
+        assert makings_of_all(session, [job])[job.id][0].state == "waiting"
 
 
 def test_a_queued_job_is_foretold_by_the_jobs_before_it(store: Store) -> None:
