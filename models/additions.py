@@ -13,11 +13,14 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import AppError, NotFound
-from models.tables import Addition, AdditionKind, Chunk, Job, Passage, Stage, Utterance
+from models.tables import Addition, AdditionKind, Chunk, Job, JobState, Passage, Stage, Utterance
 from models.videos import duration_ms
 
 PIECE_MS = 120_000
 """Sound is written down in pieces of about two minutes: 4 MB of samples, done well within a call's time."""
+
+
+_AT_WORK = (JobState.QUEUED, JobState.RUNNING)
 
 
 def stages_of(kind: AdditionKind) -> range:
@@ -153,9 +156,9 @@ def makings_of_all(session: Session, jobs: Sequence[Job]) -> dict[str, list[Maki
     for job_id, stage, steps_done, steps in counts:
         done[job_id, kind_of(stage)] += int(steps_done)
         total[job_id, kind_of(stage)] += int(steps)
-    stages = {job.id: job.stage for job in jobs}
+    at_it = {job.id: kind_of(job.stage) for job in jobs if job.state in _AT_WORK}
     for row in rows:
-        key, is_at_it = (row.job_id, row.kind), kind_of(stages[row.job_id]) is row.kind
+        key, is_at_it = (row.job_id, row.kind), at_it.get(row.job_id) is row.kind
         found[row.job_id].append(_making(row, done[key], total[key], is_at_it))
     return found
 
@@ -175,7 +178,14 @@ def _has_work(session: Session, job_id: str, kind: AdditionKind) -> bool:
     )
 
 
+def lock_chunks(session: Session, job_id: str, kind: AdditionKind) -> None:
+    """Keep an addition's chunks from other writers until the transaction ends."""
+    ids = select(Chunk.id).where(*_of(job_id, kind)).order_by(Chunk.id)
+    session.execute(ids.with_for_update()).all()
+
+
 def _drop_chunks(session: Session, job_id: str, kind: AdditionKind) -> None:
+    lock_chunks(session, job_id, kind)
     session.execute(delete(Chunk).where(*_of(job_id, kind)))
 
 

@@ -294,8 +294,11 @@ def release_failed(session: Session, claim: Claim, failure: AppError, *, final: 
 
 def renew_leases(session: Session, owners: Sequence[str], lease_ms: int) -> None:
     """Keep the chunks of owners that are alive."""
+    held = session.scalars(
+        select(Chunk.id).where(Chunk.owner.in_(owners)).order_by(Chunk.id).with_for_update()
+    ).all()
     session.execute(
-        update(Chunk).where(Chunk.owner.in_(owners)).values(lease_until_ms=now_ms() + lease_ms)
+        update(Chunk).where(Chunk.id.in_(held)).values(lease_until_ms=now_ms() + lease_ms)
     )
 
 

@@ -3,7 +3,7 @@
     queued → running → done | failed | cancelled;  queued, running ⇄ paused;  failed, cancelled → queued
     done → queued, when somebody asks for a summary or a transcript afterwards
 
-Everybody who writes both a job and its chunks locks the chunks first.
+Everybody who writes both a job and its chunks locks the chunks first, in the order of their ids.
 """
 
 from collections.abc import Sequence
@@ -111,6 +111,7 @@ def add(session: Session, job_id: str, kind: AdditionKind) -> Job:
     A job that is done is queued again. Raises Conflict for one that failed or was cancelled.
     """
     get_job(session, job_id)
+    additions.lock_chunks(session, job_id, kind)
     job = lock_job(session, job_id)
     if job.state in (JobState.FAILED, JobState.CANCELLED):
         raise Conflict(f"The job is {job.state}: retry it first, then ask for a {kind}.")
@@ -119,7 +120,7 @@ def add(session: Session, job_id: str, kind: AdditionKind) -> Job:
             raise Conflict("The video has no sound: there is nothing to write down.")
         need_media(session, job.video_id, "Its sound can't be written down.")
     additions.plan(session, job, kind)
-    job.stage = min(_stages_left(session, job_id))
+    _come_to(job, min(_stages_left(session, job_id)))
     if job.state is JobState.DONE:
         _enter(session, job, JobState.QUEUED)
     return job
@@ -243,6 +244,7 @@ def cancel(session: Session, job_id: str) -> Job:
     One whose commentary is complete is done: only what was to be added to it is given up.
     """
     get_job(session, job_id)
+    _lock_unfinished(session, job_id)
     session.execute(
         update(Chunk)
         .where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
@@ -277,6 +279,7 @@ def resume(session: Session, job_id: str) -> Job:
 def retry(session: Session, job_id: str) -> Job:
     """Queue a failed or cancelled job again; it goes on at its first missing window."""
     get_job(session, job_id)
+    _lock_unfinished(session, job_id)
     session.execute(
         update(Chunk)
         .where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
@@ -373,11 +376,18 @@ def finish_if_complete(session: Session, job_id: str) -> None:
     stage = min(_stages_left(session, job_id), default=None)
     if stage is None:
         _enter(session, job, JobState.DONE)
-    elif stage != job.stage:
-        _stop_clock(job)
-        job.stage = stage
-        if stage == Stage.WINDOWS and job.state is JobState.RUNNING:
-            job.running_since_ms = now_ms()
+    else:
+        _come_to(job, stage)
+
+
+def _come_to(job: Job, stage: int) -> None:
+    """Go on, or back, to a stage: the clock runs while windows are commented."""
+    if stage == job.stage:
+        return
+    _stop_clock(job)
+    job.stage = stage
+    if stage == Stage.WINDOWS and job.state is JobState.RUNNING:
+        job.running_since_ms = now_ms()
 
 
 def _stages_left(session: Session, job_id: str) -> Sequence[int]:
@@ -414,6 +424,11 @@ def fail(
         return
     job.failure_kind, job.failure_text, job.failure_window = failure.kind, str(failure), step
     _enter(session, job, JobState.FAILED)
+
+
+def _lock_unfinished(session: Session, job_id: str) -> None:
+    unfinished = select(Chunk.id).where(Chunk.job_id == job_id, Chunk.cursor < Chunk.stop)
+    session.execute(unfinished.order_by(Chunk.id).with_for_update()).all()
 
 
 def lock_job(session: Session, job_id: str) -> Job:

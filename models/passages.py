@@ -6,7 +6,6 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models import additions
-from models.clock import now_ms
 from models.tables import Passage, Segment, Stage
 
 
@@ -22,7 +21,7 @@ def lay_out(session: Session, job_id: str, passages: Iterable[Passage]) -> None:
 
 def fill_in(session: Session, told: Passage) -> None:
     """Store what is told in a passage that was laid out."""
-    names = ("title", "text", "reason", "tokens_in", "tokens_out")
+    names = ("title", "text", "reason", "tokens_in", "tokens_out", "told_ms")
     times = ("waiting_ms", "prefill_ms", "generate_ms", "total_ms")
     session.execute(
         update(Passage)
@@ -31,7 +30,7 @@ def fill_in(session: Session, told: Passage) -> None:
             Passage.level == told.level,
             Passage.index == told.index,
         )
-        .values({name: getattr(told, name) for name in (*names, *times)} | {"told_ms": now_ms()})
+        .values({name: getattr(told, name) for name in (*names, *times)})
     )
 
 
@@ -79,4 +78,4 @@ def list_passages(session: Session, job_id: str) -> Sequence[Passage]:
 def is_outdated(session: Session, job_id: str, since_ms: int) -> bool:
     """Tell whether a person has changed a comment since."""
     newest = session.scalar(select(func.max(Segment.corrected_ms)).where(Segment.job_id == job_id))
-    return newest is not None and newest > since_ms
+    return newest is not None and newest >= since_ms

@@ -142,8 +142,11 @@ def _told_plainly() -> Iterator[None]:
                 "The store's disk is full. What was stored is safe: delete old jobs, or make room on the "
                 "disk, then try again."
             ) from error
+        reason = str(error.orig).partition("\n")[
+            0
+        ]  # below it Postgres names processes and statements
         raise StoreBusy(
-            f"The store can't be used just now ({error.orig}). Nothing is lost: try again in a moment."
+            f"The store can't be used just now ({reason}). Nothing is lost: try again in a moment."
         ) from error
 
 
@@ -157,6 +160,7 @@ def _is_disk_full(error: DBAPIError) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's knows only ASCII
     _enter_wal(connection)
     for pragma in (
         "synchronous=NORMAL",
@@ -164,6 +168,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={_BUSY_TIMEOUT_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _enter_wal(connection: Any) -> None:

@@ -265,7 +265,7 @@ class Passage(Table):
     total_ms: Mapped[float] = mapped_column(Float, default=0.0)
     tokens_in: Mapped[int | None] = mapped_column(Integer)
     tokens_out: Mapped[int | None] = mapped_column(Integer)
-    told_ms: Mapped[int | None] = mapped_column(BigInteger)  # None: not yet
+    told_ms: Mapped[int | None] = mapped_column(BigInteger)  # of comments as of then; None: not yet
 
 
 class Utterance(Table):

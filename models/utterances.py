@@ -14,13 +14,14 @@ def store_piece(session: Session, job_id: str, piece: int, heard: Sequence[Utter
     session.flush()
 
 
-def list_utterances(session: Session, job_id: str) -> Sequence[Utterance]:
-    """Return them in order of time."""
-    return session.scalars(
-        select(Utterance)
-        .where(Utterance.job_id == job_id)
-        .order_by(Utterance.piece, Utterance.number)
-    ).all()
+def list_utterances(
+    session: Session, job_id: str, span: tuple[int, int] | None = None
+) -> Sequence[Utterance]:
+    """Return them in order of time; with a span of milliseconds, those that touch it."""
+    found = select(Utterance).where(Utterance.job_id == job_id)
+    if span is not None:
+        found = found.where(Utterance.start_ms <= span[1], Utterance.end_ms >= span[0])
+    return session.scalars(found.order_by(Utterance.piece, Utterance.number)).all()
 
 
 def heard_in(spoken: Sequence[Utterance], span: tuple[int, int]) -> str:

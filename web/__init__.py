@@ -38,6 +38,7 @@ from web import (
     words,
 )
 from web.ids import IdConverter
+from web.json_bodies import Json
 from web.playback import Playbacks
 from web.renders import RENDERINGS, Renders, Voices
 from web.shared import SharedAnswers
@@ -49,8 +50,8 @@ _OTHER_REQUEST_BYTES = 2**16  # all requests but uploads
 def create_app(settings: Settings) -> Flask:
     """Build the application; the store must have been migrated."""
     app = Flask(__name__)
+    app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = _OTHER_REQUEST_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["id"] = IdConverter
     store, media = Store.open(settings.store_url), open_media(settings)
     app.extensions["reelnotes"] = Site(

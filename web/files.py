@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from models import jobs
 from models.errors import NotFound
+from models.parameters import MAX_WINDOWS
 from models.tables import Video
 from models.videos import get_video, why_removed
 from web import thumbnails
@@ -20,6 +21,7 @@ RANGE_BYTES = 2**20
 """Longest answer to a range request: a paused player doesn't hold a thread for a whole film."""
 
 _YEAR_S = 365 * 24 * 3600
+_GONE = "This file is not in the media folder; it may have been deleted."
 
 
 @bp.get("/media/videos/<id:video_id>")
@@ -62,6 +64,8 @@ def sheet(job_id: str, number: int) -> Response:
 
 @bp.get("/media/stills/<id:job_id>/<int:window>.jpg")
 def still(job_id: str, window: int) -> Response:
+    if window >= MAX_WINDOWS:  # no name of a file is as long as a number may be
+        raise NotFound(_GONE)
     return _send(site().media.still(job_id, window), mimetype="image/jpeg")
 
 
@@ -82,7 +86,7 @@ def _send(
             longest_range=RANGE_BYTES if in_pieces else None,
         )
     except FileNotFoundError as error:
-        raise NotFound("This file is not in the media folder; it may have been deleted.") from error
+        raise NotFound(_GONE) from error
     answer.cache_control.max_age = 0 if has_password else _YEAR_S
     answer.cache_control.private = True
     answer.cache_control.no_cache = has_password or None  # nothing after sign-out

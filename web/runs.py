@@ -1,6 +1,7 @@
 """The JSON API for runs: a video commented again, and two runs beside each other."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -146,7 +147,7 @@ def _windows(text: str) -> set[int] | None:
     named = 0
     for part in filter(None, text.replace(" ", "").split(",")):
         first, _, last = part.partition("-")
-        if not (first + (last or first)).isdecimal() or len(part) > 20:
+        if not re.fullmatch("[0-9]+(-[0-9]+)?", part) or len(part) > 20:
             raise InvalidRequest(f'Windows are written as in "0-3,7", not {part[:20]!r}.')
         start, stop = int(first), int(last or first) + 1
         if not start < stop <= MAX_WINDOWS:

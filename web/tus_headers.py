@@ -1,6 +1,5 @@
 """The headers of the tus protocol 1.0.0: read strictly, told plainly. Source: https://tus.io/protocols/resumable-upload"""
 
-import binascii
 import hashlib
 import hmac
 import re
@@ -48,7 +47,7 @@ def read_metadata(text: str) -> dict[str, str]:
             raise InvalidRequest(f"Upload-Metadata holds {name[:40]!r} twice.")
         try:
             fields[name] = b64decode(value, validate=True).decode(errors="replace")
-        except binascii.Error:
+        except ValueError:
             raise InvalidRequest(f"Upload-Metadata holds no Base64 at {name[:40]!r}.") from None
     return fields
 
@@ -75,7 +74,7 @@ def read_checksum(text: str) -> Checksum:
         )
     try:
         return Checksum(algorithm, b64decode(value, validate=True))
-    except binascii.Error:
+    except ValueError:
         raise InvalidRequest(
             "Upload-Checksum must be the algorithm and the digest in Base64."
         ) from None

@@ -4,6 +4,7 @@ And what was kept long enough: videos past their days.
 """
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 
 from celery import Celery
@@ -56,20 +57,26 @@ class Sweep:
             idle = chunks.jobs_without_hints(session, idle_ms=_IDLE_MS)
         if not idle:
             return []
-        waiting = self._waiting({job.commentator for job in idle})
-        patience_ms = _FORGOTTEN_MS if waiting >= len(idle) else _IDLE_MS
+        crowded = self._crowded(Counter(job.commentator for job in idle))
+        forgotten_ms = now_ms() - _FORGOTTEN_MS
         with self.store.write() as session:
-            lost = chunks.jobs_without_hints(session, idle_ms=patience_ms)
-            return [open_hints(session, job, self.job_parallelism) for job in lost]
+            return [
+                open_hints(session, job, self.job_parallelism)
+                for job in chunks.jobs_without_hints(session, idle_ms=_IDLE_MS)
+                if job.commentator not in crowded or job.hinted_ms < forgotten_ms
+            ]
 
-    def _waiting(self, commentators: set[str]) -> int:
+    def _crowded(self, idle: Counter[str]) -> set[str]:
+        """Return the commentators in whose queue there are hints enough for their idle jobs."""
         try:
-            return sum(
-                hints.waiting_hints(self.broker, commentator) for commentator in commentators
-            )
+            return {
+                name
+                for name, count in idle.items()
+                if hints.waiting_hints(self.broker, name) >= count
+            }
         except hints.BROKER_AWAY as error:
             log.warning("broker is away reason=%s", error)
-            return 0
+            return set()
 
     def orphans(self) -> None:
         """Remove files that no row knows: of uploads that were given up, of processes that were killed."""

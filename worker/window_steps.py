@@ -1,7 +1,7 @@
 """The steps of a chunk of windows: each is sampled, commented and becomes a segment."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from models.clock import now_ms
 from models.jobs import get_job
 from models.parameters import Parameters
 from models.segments import last_said
-from models.tables import CommentKind, Job, Segment, Video
+from models.tables import CommentKind, Job, Segment, Utterance, Video
 from models.windows import WindowPlan, milliseconds
 from worker.commentator import Comment, Frame, Prompt, Window
 from worker.guard import clean
@@ -28,9 +28,13 @@ def window_steps(site: Site, claim: Claim) -> Iterator[Step]:
     """Yield a step for each window of the chunk, in order."""
     with site.store.read() as session:
         job = get_job(session, claim.job_id)
-        spoken = utterances.list_utterances(session, claim.job_id)
         previous = _restore(last_said(session, claim.job_id, claim.first, claim.cursor))
-    parameters = Parameters.from_json(job.parameters)
+        parameters = Parameters.from_json(job.parameters)
+        spoken = (
+            _spoken(session, claim, parameters.plan(job.video))
+            if parameters.transcript == 2
+            else ()
+        )
     prompt = site.prompt(parameters)
     seen: tuple[Frame, ...] = ()  # of the last window that was looked at
     with site.attempt(claim) as alone:
@@ -84,6 +88,12 @@ def _windows(
         for index, sampled in zip(indexes, samples, strict=True):
             yield _window(plan, index, sampled, job.video), sampled, begun
             begun = time.monotonic()
+
+
+def _spoken(session: Session, claim: Claim, plan: WindowPlan) -> Sequence[Utterance]:
+    """Return what is said while the chunk's windows last."""
+    span = milliseconds(plan.span(claim.cursor)[0]), milliseconds(plan.span(claim.stop - 1)[1])
+    return utterances.list_utterances(session, claim.job_id, span)
 
 
 def _clock(video: Video) -> Clock:

@@ -8,7 +8,7 @@ import av
 
 from tests.exports.documents import HOSTILE, NO_COMMENTS, document, exported, segment, summary
 from tests.journey.footage import write_moving_square
-from web.exports import WRITERS, Document, missing
+from web.exports import WRITERS, Document, merged, missing
 from web.shapes import UtteranceRecord
 
 SPOKEN = UtteranceRecord(start_ms=900, end_ms=2400, text="Go on!", language="en")
@@ -78,6 +78,13 @@ def test_markdown_has_the_summary_and_what_was_said_in_each_chapter() -> None:
         "\n## 0:04 Home\n\nAbout Home\\.\n\n"
         "- `0:04` Words 1\\.\n- `0:08` Words 2\\.\n- `0:12` Words 3\\.\n"
     )
+
+
+def test_markdown_keeps_a_chapter_that_begins_within_the_last_line() -> None:
+    said = [segment(0, 0, 4000, "A dog."), segment(1, 4000, 8000, kind="unchanged")]
+    chapters = summary((0, 4000, "The beach"), (4000, 8000, "Home"))
+    text = exported("md", replace(document(merged(said)), summary=chapters))
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == ["0:00 The beach", "0:04 Home"]
 
 
 def test_no_text_becomes_markup_in_markdown() -> None:

@@ -78,7 +78,7 @@ def make_job(bench: Bench, clip: Path, transcript: str = "1") -> Job:
     with bench.store.write() as session:
         video = add_video(session, video_id, new_id() * 4, 1, probe(clip, clip.name))
         parameters = parse_parameters(fields, settings)
-        return jobs.create_job(session, video, clip.name, parameters, chunk_windows=50)
+        return jobs.create_job(session, video, clip.name, parameters, chunk_windows=2)
 
 
 def work(bench: Bench, job: Job, url: str, model: str, **settings: object) -> None:
@@ -119,6 +119,8 @@ def test_it_is_written_down_first_with_true_times_and_told_to_the_commentator(
     assert {row.piece for row in rows} == {0, 1}
     with bench.store.read() as session:
         said = [row.text for row in list_segments(session, job.id)]
+        near = list_utterances(session, job.id, (rows[1].start_ms, rows[1].end_ms))
+        assert [row.text for row in near] == [rows[1].text]
     assert said[0] == "heard: A tone of 440 Hz."
     assert said[1] == "heard: A tone of 880 Hz."
     assert said[2] == "heard:"

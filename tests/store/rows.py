@@ -36,10 +36,17 @@ def default_parameters() -> Parameters:
 
 
 def make_job(
-    session: Session, *, seconds: int = 40, chunk_windows: int = 4, priority: int = 0
+    session: Session,
+    *,
+    seconds: int = 40,
+    chunk_windows: int = 4,
+    priority: int = 0,
+    has_audio: bool = False,
 ) -> Job:
     """Queue a made-up video of `seconds`, in windows of 4 s."""
-    facts = replace(FACTS, last_pts=seconds * 1000 - 40, end_pts=seconds * 1000)
+    facts = replace(
+        FACTS, last_pts=seconds * 1000 - 40, end_pts=seconds * 1000, has_audio=has_audio
+    )
     video = add_video(session, new_id(), new_id() * 4, 1000, facts)
     return jobs.create_job(
         session,

@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import chunks, jobs
+from models.additions import makings_of_all
 from models.chunks import LeaseLost
 from models.clock import now_ms
 from models.errors import BadFile, Conflict, InvalidRequest, NotFound
@@ -14,7 +15,7 @@ from models.parameters import Parameters, parse_parameters
 from models.progress import progress_of
 from models.segments import list_segments
 from models.store import Store
-from models.tables import Chunk, Job, JobState, Segment, Video
+from models.tables import AdditionKind, Chunk, Job, JobState, Segment, Stage, Video
 from models.videos import remove_video_without_jobs
 from settings import Settings
 from tests.store.rows import LEASE_MS, claim, make_job, segment
@@ -212,6 +213,37 @@ def test_time_in_which_nobody_worked_does_not_count(store: Store) -> None:
         session.refresh(job)
     assert 2000 <= job.ran_ms < 4000
     assert job.running_since_ms > now_ms() - 2000
+
+
+def test_time_in_which_speech_is_written_down_does_not_count(store: Store) -> None:
+    with store.write() as session:
+        job = make_job(session, has_audio=True)
+        assert claim(session, job) is not None
+        session.refresh(job)
+        assert job.running_since_ms is not None
+        job.running_since_ms -= 5000
+        session.flush()
+        jobs.add(session, job.id, AdditionKind.TRANSCRIPT)
+    with store.write() as session:
+        job = jobs.get_job(session, job.id)
+        assert (job.stage, job.running_since_ms, job.ran_ms >= 5000) == (Stage.SPEECH, None, True)
+        speech = claim(session, job)
+        assert speech is not None
+        chunks.store_step(session, speech, 0, LEASE_MS, lambda: None)
+        assert job.stage == Stage.WINDOWS
+        assert job.running_since_ms is not None
+
+
+@pytest.mark.parametrize("stop", [jobs.pause, jobs.cancel])
+def test_an_addition_waits_while_its_job_has_stopped(
+    store: Store, stop: Callable[[Session, str], Job]
+) -> None:
+    with store.write() as session:
+        job = make_job(session, has_audio=True)
+        jobs.add(session, job.id, AdditionKind.TRANSCRIPT)
+        assert makings_of_all(session, [job])[job.id][0].state == "making"
+        stop(session, job.id)
+        assert makings_of_all(session, [job])[job.id][0].state == "waiting"
 
 
 def test_a_queued_job_is_foretold_by_the_jobs_before_it(store: Store) -> None:

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models import chunks, jobs
+from models import chunks, corrections, jobs
 from models.additions import get_addition, makings_of_all
 from models.chunks import Claim
 from models.errors import CommentatorFailed, Conflict, NotFound, PromptRefused
 from models.media import folder_media
-from models.passages import get_whole, list_chapters, list_passages
+from models.passages import get_whole, is_outdated, list_chapters, list_passages
 from models.store import Store
 from models.tables import (
     Addition,
@@ -171,6 +171,31 @@ def test_corrections_are_told_and_hostile_texts_stay_within_their_bounds(
     assert teller.asked[0].texts[0] == "A quiet street."
     assert len(teller.asked) < 200 / 6  # not one for each comment
     assert all(len(matter.texts) <= 40 for matter in teller.asked)
+
+
+def test_a_correction_while_a_passage_is_told_makes_the_summary_outdated(
+    store: Store, site_of: Callable[[Teller], Site]
+) -> None:
+    job_id = commented(store)
+
+    def correct(matter: Matter) -> None:
+        if len(teller.asked) == 1:
+            with store.write() as session:
+                corrections.correct(session, job_id, 0, "An elephant.", revision=0, by=None)
+
+    teller = Teller(correct)
+    want(store, job_id)
+    run(site_of(teller), job_id)
+    with store.read() as session:
+        told = list_passages(session, job_id)
+        assert not any("elephant" in passage.text for passage in told)
+        assert is_outdated(session, job_id, min(passage.told_ms or 0 for passage in told))
+    want(store, job_id)
+    run(site_of(Teller()), job_id)
+    with store.read() as session:
+        told = list_passages(session, job_id)
+        assert "elephant" in told[0].text
+        assert not is_outdated(session, job_id, min(passage.told_ms or 0 for passage in told))
 
 
 def test_a_job_of_which_nothing_was_said_has_an_empty_summary(

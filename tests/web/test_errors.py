@@ -100,6 +100,14 @@ def test_a_request_that_is_too_long_is_refused(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["error"]["kind"]) == (413, "too-large")
 
 
+def test_a_request_that_is_nested_too_deeply_is_refused(client: FlaskClient) -> None:
+    for method, path in (("PUT", "/api/presets/x"), ("POST", "/api/jobs/batch")):
+        answer = client.open(
+            path, method=method, data="[" * 20_000, content_type="application/json"
+        )
+        assert (answer.status_code, answer.get_json()["error"]["kind"]) == (400, "invalid")
+
+
 def test_a_bug_is_told_without_its_insides(failing: Flask) -> None:
     client = failing.test_client()
     answer = client.get("/api/bug")

@@ -17,7 +17,7 @@ from web.site import Site
 def jobs(client: FlaskClient, known_clip: Path) -> list[dict[str, Any]]:
     """Queue three jobs of one video, the oldest first."""
     return [
-        upload(client, known_clip, filename=name) for name in ("one.mp4", "TWO 100%.mp4", "3.mp4")
+        upload(client, known_clip, filename=name) for name in ("École.mp4", "TWO 100%.mp4", "3.mp4")
     ]
 
 
@@ -47,12 +47,14 @@ def test_every_list_of_jobs_goes_on_where_it_ended(
     ("query", "names"),
     [
         ({"filename": "two"}, ["TWO 100%.mp4"]),
+        ({"filename": "école"}, ["École.mp4"]),
+        ({"filename": "ÉCO"}, ["École.mp4"]),
         ({"filename": "0%"}, ["TWO 100%.mp4"]),
         ({"filename": "_"}, []),
         ({"commentator": "minicpm"}, []),
-        ({"commentator": "builtin", "state": "queued"}, ["3.mp4", "TWO 100%.mp4", "one.mp4"]),
+        ({"commentator": "builtin", "state": "queued"}, ["3.mp4", "TWO 100%.mp4", "École.mp4"]),
         ({"until": "1"}, []),
-        ({"from": "1"}, ["3.mp4", "TWO 100%.mp4", "one.mp4"]),
+        ({"from": "1"}, ["3.mp4", "TWO 100%.mp4", "École.mp4"]),
     ],
 )
 def test_lists_of_jobs_hold_what_is_asked_for(

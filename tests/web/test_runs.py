@@ -135,7 +135,7 @@ def test_another_commentator_takes_no_prompt_along(build_app: BuildApp, known_cl
 @pytest.mark.parametrize(
     "wish",
     [
-        {"windows": "6"}, {"windows": "x"}, {"windows": "3-1"}, {"windows": ","}, {"windows": "0-99999999"},
+        {"windows": "6"}, {"windows": "x"}, {"windows": "3-1"}, {"windows": "-3"}, {"windows": "1-"}, {"windows": ","}, {"windows": "0-99999999"},
         {"windows": [1]}, {"windows": "0", "parameters": {"window_hop": 3}}, {"parameters": {"nothing": 1}},
         {"parameters": {"seed": [1]}}, {"parameters": {"profile": "sports"}}, {"priority": 99}, {"more": 1},
         {"parameters": {"commentator": "minicpm"}},

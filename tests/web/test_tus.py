@@ -139,6 +139,7 @@ def test_wrong_parameters_are_refused_before_a_byte_has_come(
         {"Upload-Length": "9" * 30},
         {"Upload-Defer-Length": "1"},
         {"Upload-Metadata": "filename ???"},
+        {"Upload-Metadata": "filename é"},
         {"Upload-Metadata": "filename YQ==,filename YQ=="},
     ],
 )
@@ -202,7 +203,8 @@ def test_a_piece_with_a_wrong_checksum_leaves_no_byte(client: FlaskClient, site:
     assert (answer.status_code, answer.get_json()["error"]["kind"]) == (460, "checksum")
     assert offset_at(client, url) == 0
     assert [path.stat().st_size for path in files_in(site)] == [0]
-    assert patch(client, url, 0, b"x", {"Upload-Checksum": "crc32 AAAA"}).status_code == 400
+    for unread in ("crc32 AAAA", "sha1 é"):
+        assert patch(client, url, 0, b"x", {"Upload-Checksum": unread}).status_code == 400
 
 
 def test_the_first_piece_may_come_with_the_beginning(client: FlaskClient, clip: Path) -> None:

@@ -26,9 +26,10 @@ def a_sweep(store: Store, broker_url: str, folder: Path) -> Sweep:
     )
 
 
-def idle_job(store: Store, idle_ms: int = 20_000) -> Job:
+def idle_job(store: Store, idle_ms: int = 20_000, commentator: str = "builtin") -> Job:
     with store.write() as session:
         job = make_job(session)
+        job.commentator = commentator
         job.hinted_ms -= idle_ms
     return job
 
@@ -54,6 +55,18 @@ def test_jobs_that_merely_wait_in_a_long_queue_get_no_more(
         hints.send_hints(sweep.broker, jobs.Hints(job.id, "builtin", job.hint_epoch, 1))
     sweep.lost_work()
     assert hints.waiting_hints(sweep.broker, "builtin") == 2
+
+
+def test_the_queue_of_one_commentator_hides_no_lost_hints_of_another(
+    store: Store, broker_url: str, tmp_path: Path
+) -> None:
+    sweep = a_sweep(store, broker_url, tmp_path)
+    idle_job(store)
+    other = idle_job(store, commentator="minicpm")
+    hints.send_hints(sweep.broker, jobs.Hints(other.id, "minicpm", other.hint_epoch, 3))
+    sweep.lost_work()
+    assert hints.waiting_hints(sweep.broker, "builtin") == 3
+    assert hints.waiting_hints(sweep.broker, "minicpm") == 3
 
 
 def test_a_job_forgotten_behind_a_long_queue_is_remembered(

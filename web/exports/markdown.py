@@ -6,7 +6,7 @@ Hostile text stays text: characters that Markdown or HTML read as markup are esc
 import re
 from typing import TextIO
 
-from web.exports.chapters import chapters, moment
+from web.exports.chapters import Chapter, chapters, moment
 from web.exports.document import Document
 from web.exports.plain_text import plain
 from web.exports.provenance import provenance
@@ -26,18 +26,23 @@ def write_markdown(document: Document, out: TextIO) -> None:
     for segment in document.segments:
         begins_list = False
         while to_come and to_come[0].start_ms <= segment["start_ms"]:
-            chapter = to_come.pop(0)
-            out.write(f"\n## {moment(chapter.start_ms)} {escaped(chapter.title)}\n")
-            out.write(f"\n{escaped(chapter.text)}\n" if chapter.text else "")
+            _write_head(to_come.pop(0), out)
             begins_list = True
         words = escaped(segment["text"])
         if begins_list or segment["index"] == 0:
             out.write("\n")
         if segment["kind"] == "said" and words:
             out.write(f"- `{moment(segment['start_ms'])}` {words}\n")
+    for chapter in to_come:  # they begin within the last line, which stands for several windows
+        _write_head(chapter, out)
     out.write("\n---\n\n")
     for line in provenance(document):
         out.write(f"{escaped(line)}  \n")
+
+
+def _write_head(chapter: Chapter, out: TextIO) -> None:
+    out.write(f"\n## {moment(chapter.start_ms)} {escaped(chapter.title)}\n")
+    out.write(f"\n{escaped(chapter.text)}\n" if chapter.text else "")
 
 
 def escaped(text: str) -> str:

@@ -44,7 +44,7 @@ export class Speech {
     const isOver = OVER.includes(answer.state);
     const held = this.place.contains(document.activeElement);
     this.find(".state").textContent = words(answer);
-    this.announcer.tell(isUnderWay(answer) ? say("speech.being-made") : words(answer), share(answer));
+    this.announcer.tell(answer.state === "making" ? say("speech.being-made") : words(answer), share(answer));
     this.find(".state").classList.toggle("bad", answer.state === "failed");
     this.find(".want").hidden = !(answer.offered && job.state === "done" && (answer.state === "none" || isOver));
     this.find(".want").textContent = answer.state === "none" ? say("speech.want") : say("speech.again");
@@ -57,12 +57,12 @@ export class Speech {
   }
 }
 
-const isUnderWay = ({ state }) => ["making", "waiting"].includes(state);
 const share = ({ steps_done: done, steps_total: total }) => (total ? done / total : 0);
 
 function words({ state, failure, steps_done: done, steps_total: total, utterances }) {
   if (state === "failed") return say("speech.failed", { error: isolated(failure.message) });
-  if (isUnderWay({ state })) return say("speech.pieces", { done, count: total });
+  if (state === "waiting") return say("speech.waiting"); // it comes first: its job has stopped
+  if (state === "making") return say("speech.pieces", { done, count: total });
   if (state !== "ready") return "";
   const languages = [...new Set(utterances.map(({ language }) => language).filter(Boolean))].join(", ");
   if (!utterances.length) return say("speech.nothing");

@@ -7,6 +7,7 @@ import { isolated, say } from "./say.js";
 import { clock, duration } from "./words.js";
 
 const OVER = ["ready", "failed"];
+const STOPPED = ["paused", "failed", "cancelled"]; // states of a job
 
 export class Story {
   /** `hear` has seek(ms), mark(chapters) and changed(), for which the job is looked at again. */
@@ -56,7 +57,7 @@ export class Story {
     const summary = answer?.summary ?? null;
     this.place.hidden = state === "none" && job.state !== "done";
     const held = this.place.contains(document.activeElement);
-    this.find(".state").textContent = words(state, addition, summary);
+    this.find(".state").textContent = words(state, job, addition, summary);
     this.announcer.tell(state === "making" ? say("story.being-made") : this.find(".state").textContent, share(addition));
     this.find(".state").classList.toggle("bad", state === "failed");
     this.find(".outdated").hidden = !answer?.outdated;
@@ -99,9 +100,9 @@ export class Story {
 
 const share = (addition) => (addition?.steps_total ? addition.steps_done / addition.steps_total : 0);
 
-function words(state, addition, summary) {
+function words(state, job, addition, summary) {
   if (state === "failed") return say("story.failed", { error: isolated(addition.failure.message) });
-  if (state === "waiting") return say("story.waiting");
+  if (state === "waiting") return say(STOPPED.includes(job.state) ? "story.stopped" : "story.waiting");
   if (state === "making") return say("story.steps", { done: addition.steps_done, count: addition.steps_total });
   if (state === "ready" && summary === null) return say("story.nothing");
   return "";

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models import chunks, passages
 from models.chunks import Claim, LeaseLost
+from models.clock import now_ms
 from models.jobs import get_job
 from models.parameters import Parameters
 from models.segments import list_segments, shown_words
@@ -52,7 +53,7 @@ def _outline_step(site: Site, claim: Claim) -> Step:
 
 
 def _passage_step(site: Site, claim: Claim, index: int) -> Step:
-    begun = time.monotonic()
+    begun, told_ms = time.monotonic(), now_ms()  # what is corrected from now on may go unheard
     with site.store.read() as session:
         job = get_job(session, claim.job_id)
         row = passages.get_passage(session, claim.job_id, claim.stage - Stage.PASSAGES, index)
@@ -65,7 +66,7 @@ def _passage_step(site: Site, claim: Claim, index: int) -> Step:
     else:
         texts = _bounded([passage.text for passage in below] or lines)
         told = _tell(site, claim, job, row, texts)
-    passage = _filled(row, told, time.monotonic() - begun)
+    passage = _filled(row, told, told_ms, time.monotonic() - begun)
 
     def store(session: Session) -> bool:
         return chunks.store_step(
@@ -138,7 +139,7 @@ def _row(job_id: str, span: Span) -> Passage:
     )
 
 
-def _filled(row: Passage, told: Told, spent_s: float) -> Passage:
+def _filled(row: Passage, told: Told, told_ms: int, spent_s: float) -> Passage:
     return Passage(
         job_id=row.job_id,
         level=row.level,
@@ -152,4 +153,5 @@ def _filled(row: Passage, told: Told, spent_s: float) -> Passage:
         total_ms=1000 * spent_s,
         tokens_in=told.tokens_in,
         tokens_out=told.tokens_out,
+        told_ms=told_ms,
     )

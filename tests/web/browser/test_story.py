@@ -65,6 +65,10 @@ def test_a_summary_is_asked_for_and_its_chapters_seek(
     story.get_by_role("button", name="Summarise this video").click()
     expect(page.locator("#state")).to_have_text("queued")
     expect(story.locator(".state")).to_have_text("0 of 1 step …")
+    page.get_by_role("button", name="Pause").click()
+    expect(story.locator(".state")).to_have_text("It is made once the job goes on.")
+    page.get_by_role("button", name="Resume").click()
+    expect(story.locator(".state")).to_have_text("0 of 1 step …")
     summarise(server.store, server.media, job["id"])
     expect(page.locator("#state")).to_have_text("done")
     chapters = story.locator(".chapters li")
@@ -100,6 +104,12 @@ def test_what_is_said_stands_under_the_comments(
         jobs.add(session, job["id"], AdditionKind.TRANSCRIPT)
     page.goto(job["links"]["page"])
     speech = page.locator("#speech")
+    expect(speech.locator(".state")).to_contain_text("0 of 1 piece …")
+    page.get_by_role("button", name="Pause").click()
+    expect(speech.locator(".state")).to_have_text(
+        "What is said is written down once the job goes on."
+    )
+    page.get_by_role("button", name="Resume").click()
     expect(speech.locator(".state")).to_contain_text("0 of 1 piece …")
     said = [(1000, 3000, "<i>Good</i> evening."), (3100, 3500, "Welcome."), (8100, 9000, "Bye.")]
     hear(server.store, job["id"], said)
