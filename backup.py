@@ -39,6 +39,12 @@ class Copied:
 
 def back_up(settings: Settings, folder: Path) -> Copied:
     """Copy everything that can't be made again into a folder. Raises BackupFailed."""
+    data_dir = settings.data_dir.resolve()
+    if folder.resolve().is_relative_to(data_dir):
+        raise BackupFailed(
+            f"{folder} lies in DATA_DIR ({data_dir}): a copy there would replace what runs, or be lost with "
+            "it. Name a folder elsewhere."
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = copy_store(settings, folder)
     with suppress(FileNotFoundError):  # so that sessions last

@@ -179,11 +179,22 @@ def test_a_video_that_went_meanwhile_is_counted(settings: Settings, tmp_path: Pa
     assert copy_media(settings.data_dir / "media", copy / "media", known).missing == 1
 
 
+@pytest.mark.parametrize("place", ["data", "data/copy", "link"])
+def test_it_never_copies_onto_what_runs(settings: Settings, tmp_path: Path, place: str) -> None:
+    add(settings)
+    (tmp_path / "link").symlink_to(settings.data_dir)
+    running = (settings.data_dir / "reelnotes.db").stat().st_ino
+    with pytest.raises(BackupFailed, match="elsewhere"):
+        back_up(settings, tmp_path / place)
+    assert (settings.data_dir / "reelnotes.db").stat().st_ino == running
+    assert not (settings.data_dir / "copy").exists()
+
+
 @pytest.mark.parametrize("empty_database_url", ["postgres"], indirect=True)
 def test_without_pg_dump_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database_url: str
 ) -> None:
-    settings = replace(Settings(), data_dir=tmp_path, database_url=empty_database_url)
+    settings = replace(Settings(), data_dir=tmp_path / "data", database_url=empty_database_url)
     store = open_store(settings.store_url)
     upgrade(store)
     store.engine.dispose()
