@@ -101,9 +101,17 @@ def _dump_postgres(address: URL, target: Path) -> None:
 
 
 def copy_media(source: Path, target: Path, known: set[str]) -> Copied:
-    """Make `target` hold what `source` does; return what that took."""
+    """Make `target` hold what `source` does, and of the known videos what it holds already.
+
+    Raises BackupFailed, and removes nothing, where `source` has none of the known videos.
+    """
     files = size = 0
     wanted = set(_files(source))
+    if known and not known & folder_media(source).stored_videos():
+        raise BackupFailed(
+            f"{source} holds none of the videos that the store knows ({len(known)}): is it mounted? "
+            "What an earlier backup has copied was left as it is."
+        )
     for path in sorted(wanted):
         copy = target / path
         try:
@@ -117,7 +125,8 @@ def copy_media(source: Path, target: Path, known: set[str]) -> Copied:
             continue
         files, size = files + 1, size + copy.stat().st_size
     for path in set(_files(target)) - wanted:  # deleted by a person, or past its days
-        (target / path).unlink()
+        if path.parent.name != "videos" or path.name not in known:
+            (target / path).unlink()
     stored = folder_media(target).stored_videos()
     return Copied(files, size, len(known - stored))
 

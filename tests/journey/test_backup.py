@@ -172,11 +172,28 @@ def test_a_second_backup_copies_what_is_new_and_forgets_what_was_deleted(
 
 
 def test_a_video_that_went_meanwhile_is_counted(settings: Settings, tmp_path: Path) -> None:
-    gone, copy = add(settings), tmp_path / "copy"
+    gone, _, copy = add(settings), add(settings), tmp_path / "copy"
     copy.mkdir()
     known = copy_store(settings, copy)
     folder_media(settings.data_dir / "media").remove_video(gone)
     assert copy_media(settings.data_dir / "media", copy / "media", known).missing == 1
+
+
+def test_a_media_folder_that_is_away_empties_no_backup(settings: Settings, tmp_path: Path) -> None:
+    first, second, copy = add(settings), add(settings), tmp_path / "copy"
+    back_up(settings, copy)
+    held = sorted((copy / "media").rglob("*"))
+    media = settings.data_dir / "media"
+    media.rename(tmp_path / "away")
+    media.mkdir()  # where it would be mounted
+    with pytest.raises(BackupFailed, match="mounted"):
+        back_up(settings, copy)
+    assert sorted((copy / "media").rglob("*")) == held
+    media.rmdir()
+    (tmp_path / "away").rename(media)
+    (media / folder_media(media).video(first)).unlink()
+    assert back_up(settings, copy).missing == 0
+    assert rows_and_files(copy) == ({first, second}, {first, second})
 
 
 @pytest.mark.parametrize("place", ["data", "data/copy", "link"])
