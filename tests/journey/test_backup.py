@@ -75,11 +75,24 @@ def test_a_backup_under_a_running_worker_goes_on_elsewhere(
         assert stored(stack, job_id) == list(range(WINDOWS))
     if kind == "postgres":
         run("pg_restore", "--no-owner", "--dbname", second["DATABASE_URL"], copy / "store.dump")
-    with running_stack(copy, **CHUNKS, **second) as restored:
+    data = restore_as_documented(copy, tmp_path / "restored")
+    with running_stack(data, **CHUNKS, **second) as restored:
         assert restored.wait_until_ended(job_id) == "done"
         assert stored(restored, job_id) == list(range(WINDOWS))
         assert 0 < len([1 for job, *_ in restored.claims() if job == job_id]) <= WINDOWS // 4
-        assert stored_video(copy) == sha256(clip.read_bytes()).hexdigest()
+        assert stored_video(data) == sha256(clip.read_bytes()).hexdigest()
+
+
+def restore_as_documented(copy: Path, data_dir: Path) -> Path:
+    data_dir.mkdir()
+    page = (ROOT / "docs" / "operation.md").read_text()
+    command = next(line for line in page.splitlines() if line.startswith("cp "))
+    for told, real in (("/backup/reelnotes", copy), ("/var/lib/reelnotes", data_dir)):
+        assert told in command
+        command = command.replace(told, str(real))
+    run("sh", "-c", command)
+    assert (data_dir / "media" / "videos").is_dir()
+    return data_dir
 
 
 def fresh(server: str, request: pytest.FixtureRequest) -> dict[str, str]:
