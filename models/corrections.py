@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import Conflict, InvalidRequest, NotFound
+from models.printable import is_shown, is_unknown
 from models.segments import get_segment
 from models.tables import Segment
 
@@ -75,8 +76,10 @@ def _clean(text: str) -> str:
 
 
 def _name(by: str | None) -> str | None:
-    return "".join(c for c in by or "" if c.isprintable()).strip()[:LONGEST_NAME] or None
+    return "".join(c for c in by or "" if is_shown(c)).strip()[:LONGEST_NAME] or None
 
 
 def _is_kept(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs", "Cn")
+    if character in "\n\t" or is_unknown(character):
+        return True
+    return unicodedata.category(character) not in ("Cc", "Cs", "Cn")

@@ -13,6 +13,7 @@ from tests.web.commenting import comment_windows
 from tests.web.conftest import BuildApp
 from tests.web.requests import upload
 from tests.web.test_jobs_api import SIX_WINDOWS
+from web.filenames import clean_filename
 from web.site import Site
 
 SAID = "At least 1 person and at least 3 bottles; the picture is still."
@@ -48,6 +49,17 @@ def test_a_correction_is_shown_and_the_original_stays(
     assert (row["revision"], row["corrected_by"]) == (1, "Ada")
     assert row["corrected_ms"] > row["created_ms"] - 1
     assert client.get(f"/api/jobs/{job['id']}/segments/0").get_json() == row
+
+
+def test_characters_newer_than_this_python_are_kept(
+    client: FlaskClient, job: dict[str, Any]
+) -> None:
+    answer = put(
+        client, job, 0, text="He is \U0001fae8.\ufdd0\U0001ffff", revision=0, by="\U0001fae8"
+    )
+    row = answer.get_json()
+    assert (row["text"], row["corrected_by"]) == ("He is \U0001fae8.", "\U0001fae8")
+    assert clean_filename("\U0001fae8\ufffe.mp4") == "\U0001fae8.mp4"
 
 
 def test_every_export_takes_the_correction(client: FlaskClient, job: dict[str, Any]) -> None:
