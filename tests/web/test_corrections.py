@@ -99,6 +99,14 @@ def test_the_second_of_two_is_told_what_the_first_wrote(
     assert (again.status_code, segments(client, job)[0]["text"]) == (200, "The second.")
 
 
+def test_the_same_sent_again_is_answered_as_the_first_time(
+    client: FlaskClient, job: dict[str, Any]
+) -> None:
+    first, again = (put(client, job, 0, text="Mine.", revision=0, by="Ada") for _ in range(2))
+    assert (again.status_code, again.data) == (200, first.data)
+    assert put(client, job, 0, text="Mine.", revision=0, by="Bob").status_code == 409
+
+
 def test_a_commentator_is_reminded_of_its_own_words(
     client: FlaskClient, site: Site, job: dict[str, Any]
 ) -> None:
