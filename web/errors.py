@@ -29,6 +29,7 @@ from models.errors import (
     StoreBusy,
     TimedOut,
     TooLarge,
+    UnderWay,
     Unsupported,
 )
 from web import meters
@@ -114,7 +115,7 @@ def install(app: Flask) -> None:
 def _answer_app_error(error: AppError) -> Response:
     meters.request_refused(error.kind)
     answer = _answer(_status(error), error.kind, str(error))
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | UnderWay):
         answer.headers["Retry-After"] = str(ceil(error.retry_after_s))
     return answer
 

@@ -80,8 +80,13 @@ def test_nobody_there_is_told_at_once() -> None:
 
 
 @contextmanager
-def troubled(*answers: int | None) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Yield the address of a server that answers so, None: not at all, and the headers it was sent."""
+def troubled(
+    *answers: int | None, under_way: int = 0
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Yield the address of a server that answers so, None: not at all, and the headers it was sent.
+
+    A 429, and a 409 where it is `under_way`, come with Retry-After.
+    """
     left, came = list(answers), []
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,13 +99,13 @@ def troubled(*answers: int | None) -> Iterator[tuple[str, list[dict[str, str]]]]
                 return
             body = b'{"id": "x", "error": {"kind": "too-many", "message": "Wait."}}'
             self.send_response(status)
-            if status == 429:
+            if status in (429, under_way):
                 self.send_header("Retry-After", "0")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST
+        do_GET = do_DELETE = do_POST
 
         def log_message(self, *_: object) -> None:
             pass
@@ -123,6 +128,28 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(clip: Path) -> None
     assert len(came) == 3
     assert len({headers["idempotency-key"] for headers in came}) == 1
     assert sum(told) == clip.stat().st_size
+
+
+def test_what_is_under_way_after_a_lost_answer_is_asked_for_until_it_is_there(clip: Path) -> None:
+    with troubled(None, *[409] * 5, 201, under_way=409) as (url, came), Client(url) as client:
+        client.submit(clip, {})
+    assert len({headers["idempotency-key"] for headers in came}) == 1
+    assert len(came) == 7
+
+
+def test_another_conflict_is_told_at_once(clip: Path) -> None:
+    with troubled(409, 201) as (url, came), Client(url) as client:
+        with pytest.raises(Refused):
+            client.submit(clip, {})
+        assert len(came) == 1
+
+
+def test_a_deletion_whose_answer_got_lost_is_done() -> None:
+    with troubled(None, 404, 404) as (url, came), Client(url) as client:
+        client.delete("a" * 16)
+        assert len(came) == 2
+        with pytest.raises(Refused):
+            client.delete("a" * 16)
 
 
 def test_it_waits_as_long_as_it_is_told(clip: Path) -> None:
