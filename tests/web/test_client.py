@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from client import Client, Refused, Unreachable
+from submission import Origin, Wish, submit_files, write_exports
 from tests.web.clips import write_clip
 from tests.web.commenting import comment_windows
 from tests.web.receiver import running_receiver
@@ -173,6 +174,50 @@ def test_it_gives_up_after_a_few_tries() -> None:
     ):
         client.job("a" * 16)
     assert len(came) == 4
+
+
+def test_a_job_deleted_meanwhile_does_not_stop_the_others(
+    server: Server, client: Client, clip: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / "gone.mp4", tmp_path / f"{'映' * 80}.mp4"]
+    for file in files:
+        file.write_bytes(clip.read_bytes())
+    wish = Wish({}, {"txt": f"{tmp_path}/new/results/"}, wait=True)
+    statuses: list[int] = []
+    names = {file.name for file in files}
+    origins = [Origin("file", str(file)) for file in files]
+    runner = threading.Thread(
+        target=lambda: statuses.append(submit_files(client, origins, wish)), daemon=True
+    )
+    runner.start()
+    with Client(server.url) as other:
+        while (
+            len(jobs := [job for job in other.all_jobs(state="queued") if job["filename"] in names])
+            < 2
+        ):
+            assert runner.is_alive(), "it ended before it had submitted both"
+            runner.join(0.1)
+        for job in jobs:
+            if job["filename"] == "gone.mp4":
+                other.delete(job["id"])
+            else:
+                comment_windows(server.store, server.media, job["id"], 10_000)
+                kept = job["id"]
+    runner.join(60)
+    assert statuses == [1]
+    (written,) = (tmp_path / "new" / "results").iterdir()
+    assert written.name.startswith("映" * 70)
+    assert written.name.endswith(f"-{kept}.txt")
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(
+    client: Client, clip: Path, tmp_path: Path
+) -> None:
+    job = client.submit(clip, {})
+    outputs = {"json": "/dev/full", "csv": str(tmp_path / "o.csv")}
+    assert write_exports(client, job, outputs, alone=True) == 1
+    assert (tmp_path / "o.csv").is_file()
+    client.delete(job["id"])
 
 
 def test_the_documented_example_runs(
