@@ -38,14 +38,13 @@ class Copied:
 
 
 def back_up(settings: Settings, folder: Path) -> Copied:
-    """Copy everything that can't be made again into a folder. Raises BackupFailed."""
+    """Copy everything that can't be made again into a folder. Raises BackupFailed, NotFound without a store."""
     data_dir = settings.data_dir.resolve()
     if folder.resolve().is_relative_to(data_dir):
         raise BackupFailed(
             f"{folder} lies in DATA_DIR ({data_dir}): a copy there would replace what runs, or be lost with "
             "it. Name a folder elsewhere."
         )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = copy_store(settings, folder)
     with suppress(FileNotFoundError):  # so that sessions last
         shutil.copy(settings.data_dir / "secret-key", folder / "secret-key")
@@ -57,7 +56,7 @@ def back_up(settings: Settings, folder: Path) -> Copied:
 
 def copy_store(settings: Settings, folder: Path) -> set[str]:
     """Copy all rows as of one moment; return the ids of the videos that should have files."""
-    store = Store.open(settings.store_url)
+    store = Store.open_made(settings.store_url)
     try:
         with store.read() as session:
             statement = select(Video.id).where(Video.removed_ms.is_(None))
@@ -65,6 +64,7 @@ def copy_store(settings: Settings, folder: Path) -> set[str]:
         address = store.engine.url
     finally:
         store.engine.dispose()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.get_backend_name() == "sqlite":
         _copy_sqlite(Path(str(address.database)), folder / "reelnotes.db")
     else:

@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 from backup import BackupFailed, back_up, copy_media, copy_store
 from migrations import upgrade
 from models import jobs
+from models.errors import NotFound
 from models.hints import connect
 from models.media import folder_media
 from models.store import Store
@@ -218,6 +219,14 @@ def test_it_never_copies_onto_what_runs(settings: Settings, tmp_path: Path, plac
         back_up(settings, tmp_path / place)
     assert (settings.data_dir / "reelnotes.db").stat().st_ino == running
     assert not (settings.data_dir / "copy").exists()
+
+
+def test_a_store_that_was_never_made_is_told(tmp_path: Path, empty_database_url: str) -> None:
+    settings = replace(Settings(), data_dir=tmp_path / "data", database_url=empty_database_url)
+    (tmp_path / "empty.db").touch()  # a file, but no schema
+    with pytest.raises(NotFound, match="reelnotes migrate"):
+        back_up(settings, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
 
 
 @pytest.mark.parametrize("empty_database_url", ["postgres"], indirect=True)
