@@ -80,6 +80,7 @@ STATUSES: dict[type[AppError], HTTPStatus | TusStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Expired: HTTPStatus.GONE,
     Conflict: HTTPStatus.CONFLICT,
+    UnderWay: HTTPStatus.CONFLICT,
     FetchFailed: HTTPStatus.BAD_GATEWAY,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
