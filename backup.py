@@ -38,8 +38,13 @@ class Copied:
 
 
 def back_up(settings: Settings, folder: Path) -> Copied:
-    """Copy everything that can't be made again into a folder. Raises BackupFailed."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Copy everything that can't be made again into a folder. Raises BackupFailed, NotFound without a store."""
+    data_dir = settings.data_dir.resolve()
+    if folder.resolve().is_relative_to(data_dir):
+        raise BackupFailed(
+            f"{folder} lies in DATA_DIR ({data_dir}): a copy there would replace what runs, or be lost with "
+            "it. Name a folder elsewhere."
+        )
     known = copy_store(settings, folder)
     with suppress(FileNotFoundError):  # so that sessions last
         shutil.copy(settings.data_dir / "secret-key", folder / "secret-key")
@@ -51,7 +56,7 @@ def back_up(settings: Settings, folder: Path) -> Copied:
 
 def copy_store(settings: Settings, folder: Path) -> set[str]:
     """Copy all rows as of one moment; return the ids of the videos that should have files."""
-    store = Store.open(settings.store_url)
+    store = Store.open_made(settings.store_url)
     try:
         with store.read() as session:
             statement = select(Video.id).where(Video.removed_ms.is_(None))
@@ -59,6 +64,7 @@ def copy_store(settings: Settings, folder: Path) -> set[str]:
         address = store.engine.url
     finally:
         store.engine.dispose()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.get_backend_name() == "sqlite":
         _copy_sqlite(Path(str(address.database)), folder / "reelnotes.db")
     else:
@@ -95,9 +101,17 @@ def _dump_postgres(address: URL, target: Path) -> None:
 
 
 def copy_media(source: Path, target: Path, known: set[str]) -> Copied:
-    """Make `target` hold what `source` does; return what that took."""
+    """Make `target` hold what `source` does, and of the known videos what it holds already.
+
+    Raises BackupFailed, and removes nothing, where `source` has none of the known videos.
+    """
     files = size = 0
     wanted = set(_files(source))
+    if known and not known & folder_media(source).stored_videos():
+        raise BackupFailed(
+            f"{source} holds none of the videos that the store knows ({len(known)}): is it mounted? "
+            "What an earlier backup has copied was left as it is."
+        )
     for path in sorted(wanted):
         copy = target / path
         try:
@@ -111,7 +125,8 @@ def copy_media(source: Path, target: Path, known: set[str]) -> Copied:
             continue
         files, size = files + 1, size + copy.stat().st_size
     for path in set(_files(target)) - wanted:  # deleted by a person, or past its days
-        (target / path).unlink()
+        if path.parent.name != "videos" or path.name not in known:
+            (target / path).unlink()
     stored = folder_media(target).stored_videos()
     return Copied(files, size, len(known - stored))
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 ENDED = ("done", "failed", "cancelled")
 TRIES = 4
 LONGEST_PAUSE_S = 30.0  # between two of them; told to wait longer, a call fails
+LONGEST_UNDER_WAY_S = 15 * 60.0  # that a server holds a key; then it is free again
 
 _POLL_S = 2.0  # where the server has no room for one more stream
 _SILENCE_S = 60.0  # of a stream, which speaks every 15 s
@@ -361,7 +362,9 @@ class Client:
         """Send a request, again where that may help and can't do harm; `before` comes before each time."""
         headers = {"Idempotency-Key": key} if key else {}
         may_repeat = key is not None or method in ("GET", "PUT", "DELETE")
-        for tried in range(1, TRIES + 1):
+        tried, is_lost, patience_ends = 0, False, 0.0
+        while True:
+            tried += 1
             before()
             wait_s = None
             try:
@@ -371,18 +374,25 @@ class Client:
             except httpx.TransportError as error:
                 if not may_repeat or tried == TRIES:
                     raise self._unreachable(error) from error
+                is_lost = True
             else:
                 if answer.is_success:
                     return answer
+                if is_lost and method == "DELETE" and answer.status_code == 404:
+                    return answer  # that whose answer got lost has done it
                 refusal = _refusal(answer)
+                if key is not None and _is_under_way(refusal):
+                    patience_ends = patience_ends or time.monotonic() + LONGEST_UNDER_WAY_S
+                    if time.monotonic() > patience_ends:
+                        raise refusal
+                    tried -= 1
                 # Both say that nothing was done.
-                if refusal.status not in (429, 503) or tried == TRIES:
+                elif refusal.status not in (429, 503) or tried == TRIES:
                     raise refusal
                 wait_s = refusal.retry_after_s
                 if wait_s is not None and wait_s > LONGEST_PAUSE_S:
                     raise refusal
             time.sleep(_pause_s(tried, wait_s))
-        raise AssertionError("the last try returns or raises")
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         return Unreachable(
@@ -402,6 +412,11 @@ def _job(job_id: str) -> str:
 
 def _hook(webhook_id: str) -> str:
     return f"/api/webhooks/{quote(webhook_id, safe='')}"
+
+
+def _is_under_way(refusal: Refused) -> bool:
+    """Tell a request that the server still works on, since its line broke, from one against a job's state."""
+    return refusal.status == 409 and refusal.retry_after_s is not None
 
 
 def _given(wish: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Submits files from the command line, waits for their commentary and writes it."""
 
+import os
 import sys
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ EXTENSIONS = {
 
 SPOKEN = ("m4a", "wav")
 
+_LONGEST_NAME = 255  # bytes, on common file systems
 _POLL_S = 0.5
 
 
@@ -51,7 +53,7 @@ class Wish:
 def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
     """Submit all, then wait for all; a bad file doesn't stop the others. Return the exit status."""
     alone = len(files) == 1
-    _check_outputs(wish.outputs, alone)
+    make_folders(wish.outputs, alone=alone)
     results: Counter[str] = Counter()
     jobs = []
     for origin in files:
@@ -61,11 +63,15 @@ def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
             results["refused"] += 1
             click.echo(f"refused ({refusal.kind}): {printable(str(refusal))}", err=True)
     for job in jobs:
-        if wish.wait:
-            job = _wait(client, job)
-            if write_exports(client, job, wish.outputs, alone=alone):
-                results["not written"] += 1
-        results[job["state"]] += 1
+        try:
+            if wish.wait:
+                job = _wait(client, job)
+                if write_exports(client, job, wish.outputs, alone=alone):
+                    results["not written"] += 1
+            results[job["state"]] += 1
+        except Refused as refusal:  # it was deleted meanwhile
+            results["refused"] += 1
+            click.echo(f"refused ({refusal.kind}): {printable(str(refusal))}", err=True)
     if not alone:
         totals = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
         click.echo(totals, err=True)
@@ -129,7 +135,8 @@ def write_exports(
 ) -> int:
     """Write each wanted format; in a folder, a file is called after the video. Return the exit status.
 
-    `choices` go to the formats that know them. What the server refuses is told; the others are written.
+    `choices` go to the formats that know them. What the server refuses, or can't be written, is told; the
+    others are written.
     """
     status = 0
     for export_format, out in outputs.items():
@@ -152,12 +159,13 @@ def write_exports(
             continue
         target = Path(out)
         if target.is_dir() or not alone:
-            target = target / f"{_stem(job)}.{EXTENSIONS.get(export_format, export_format)}"
+            target = target / _name(job, EXTENSIONS.get(export_format, export_format))
         try:
             with target.open("wb") as file:
                 file.writelines(chain([first], pieces))
         except OSError as error:
-            raise click.FileError(str(target), error.strerror) from error
+            click.echo(f"not written: {printable(str(target))}: {error.strerror}", err=True)
+            status = 1
     return status
 
 
@@ -187,17 +195,25 @@ def _render(
     return render["state"] == "ready"
 
 
-def _check_outputs(outputs: Mapping[str, str], alone: bool) -> None:
-    """Refuse before any work what could not be written after it."""
+def make_folders(outputs: Mapping[str, str], *, alone: bool) -> None:
+    """Make those named with a slash at the end. Refuse before any work what could not be written after it."""
     for export_format, out in outputs.items():
         if out == "-":
             continue
+        if out.endswith(os.sep):
+            try:
+                Path(out).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise click.UsageError(
+                    f"--{export_format}: the folder {out!r} can't be made: {error.strerror}."
+                ) from error
         folder = Path(out) if Path(out).is_dir() or not alone else Path(out).parent
         if not folder.is_dir():
             raise click.UsageError(f"--{export_format}: there is no folder {str(folder)!r}.")
 
 
-def _stem(job: "JobShape") -> str:
-    """Name a file after the video without ever leaving the folder."""
-    name = Path(job["filename"]).name.lstrip(".-")
-    return f"{Path(name).stem or 'video'}-{job['id']}"
+def _name(job: "JobShape", extension: str) -> str:
+    """Name a file after the video without ever leaving the folder, in no more bytes than a name may have."""
+    stem = Path(Path(job["filename"]).name.lstrip(".-")).stem or "video"
+    ending = f"-{job['id']}.{extension}"
+    return stem.encode()[: _LONGEST_NAME - len(ending)].decode(errors="ignore") + ending

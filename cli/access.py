@@ -62,7 +62,7 @@ def revoke_token(name: str) -> None:
 
 
 def _store() -> Store:
-    return Store.open(read_settings().store_url)
+    return Store.open_made(read_settings().store_url)
 
 
 def _moment(ms: int) -> str:

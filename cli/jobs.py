@@ -12,7 +12,7 @@ from models.printable import printable
 from models.profiles import PROFILES
 from serve.running import find
 from settings import read_settings
-from submission import Origin, Wish, submit_files, write_exports
+from submission import Origin, Wish, make_folders, submit_files, write_exports
 
 if TYPE_CHECKING:
     from web.shapes import JobShape
@@ -63,7 +63,7 @@ def _export_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command = click.option(
             f"--{name}",
             metavar="OUT",
-            help=f"Write {title}: a file, a folder, or - for standard output.",
+            help=f"Write {title}: a file, a folder (one that ends in / is made), or - for standard output.",
         )(command)
     return command
 
@@ -249,6 +249,7 @@ def export(client: Client, job_id: str, **options: str | None) -> int:
     wanted = {name: out for name in FORMATS if (out := options[name]) is not None}
     if not wanted:
         raise click.UsageError("Name an output, e.g. --srt - or --json talk.json.")
+    make_folders(wanted, alone=True)
     choices = {
         name: choice for name in ("text", "cues", "voice") if (choice := options[name]) is not None
     }

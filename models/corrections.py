@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import Conflict, InvalidRequest, NotFound
+from models.printable import is_shown, is_unknown
 from models.segments import get_segment
 from models.tables import Segment
 
@@ -36,20 +37,22 @@ def correct(
 ) -> Segment:
     """Let a segment say `text`; "" takes the comment away, None brings the original back.
 
-    Raises NotFound, InvalidRequest, or CorrectedMeanwhile when `revision` is no longer the newest.
+    Raises NotFound, InvalidRequest, or CorrectedMeanwhile when `revision` is no longer the newest. The same sent
+    again, because its answer got lost, is answered as the first time.
     """
     segment = get_segment(session, job_id, index)
     correction = None if text is None else _clean(text)
     if correction == segment.text:
         correction = None
     is_corrected = correction is not None
+    corrected_by = _name(by) if is_corrected else None
     changed = session.execute(
         update(Segment)
         .where(Segment.job_id == job_id, Segment.index == index, Segment.revision == revision)
         .values(
             correction=correction,
             revision=Segment.revision + 1,
-            corrected_by=_name(by) if is_corrected else None,
+            corrected_by=corrected_by,
             corrected_ms=now_ms(),  # also of an undoing: a summary may be made from the wrong words
         )
         .returning(Segment.revision)
@@ -59,7 +62,12 @@ def correct(
         session.refresh(segment)
     except InvalidRequestError as error:
         raise NotFound("This comment has been deleted meanwhile.") from error
-    if changed is None:
+    is_sent_again = (segment.revision, segment.correction, segment.corrected_by) == (
+        revision + 1,
+        correction,
+        corrected_by,
+    )
+    if changed is None and not is_sent_again:
         raise CorrectedMeanwhile(segment)
     return segment
 
@@ -75,8 +83,10 @@ def _clean(text: str) -> str:
 
 
 def _name(by: str | None) -> str | None:
-    return "".join(c for c in by or "" if c.isprintable()).strip()[:LONGEST_NAME] or None
+    return "".join(c for c in by or "" if is_shown(c)).strip()[:LONGEST_NAME] or None
 
 
 def _is_kept(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs", "Cn")
+    if character in "\n\t" or is_unknown(character):
+        return True
+    return unicodedata.category(character) not in ("Cc", "Cs", "Cn")

@@ -16,6 +16,7 @@
         ├── NotFound        not-found
         ├── Expired         expired         an upload on which nothing arrived for too long
         ├── Conflict        conflict        the job is in a state that doesn't allow it
+        │   └── UnderWay    conflict        the same request is under way: sent again later, it gets its answer
         ├── FetchFailed     fetch           an address or a file of the server gave nothing that could be kept
         ├── KeyReused       key-reused      an idempotency key came with another request before
         └── StoreBusy       unavailable     the store or the disk can't take it now; nothing is lost
@@ -93,6 +94,12 @@ class Expired(RequestRefused):
 
 class Conflict(RequestRefused):
     kind = "conflict"
+
+
+class UnderWay(Conflict):
+    """The same request, under the same key, has not been answered yet."""
+
+    retry_after_s = 5
 
 
 class FetchFailed(RequestRefused):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
-from models.errors import Conflict, KeyReused
+from models.errors import KeyReused, UnderWay
 from models.owners import is_gone, new_owner
 from models.tables import KeptAnswer
 
@@ -51,7 +51,7 @@ def begin(session: Session, digest: str, fingerprint: str) -> Turn | Answer:
     """Take the turn, or return the answer that is kept.
 
     `digest` is of who asks for what under which key, `fingerprint` of what was sent. Raises KeyReused,
-    and Conflict while the same is under way.
+    and UnderWay while the same is under way.
     """
     now, owner = now_ms(), new_owner()
     found = session.scalar(select(KeptAnswer).where(KeptAnswer.digest == digest).with_for_update())
@@ -76,7 +76,7 @@ def begin(session: Session, digest: str, fingerprint: str) -> Turn | Answer:
 
 
 def keep(session: Session, turn: Turn, answer: Answer) -> None:
-    """Keep the answer with what was done in this transaction. Raises Conflict if the turn was lost."""
+    """Keep the answer with what was done in this transaction. Raises UnderWay if the turn was lost."""
     kept = session.execute(
         update(KeptAnswer)
         .where(
@@ -114,7 +114,7 @@ def _is_over(found: KeptAnswer, now: int) -> bool:
     return age_ms > LONGEST_MS or is_gone(found.owner)
 
 
-def _under_way() -> Conflict:
-    return Conflict(
+def _under_way() -> UnderWay:
+    return UnderWay(
         "A request with this Idempotency-Key is under way: wait a moment, then send it again."
     )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import Conflict, InvalidRequest, NotFound
+from models.printable import is_shown
 from models.tables import Preset
 
 LONGEST_NAME = 60
@@ -23,7 +24,7 @@ def save_preset(session: Session, name: str, fields: Mapping[str, str]) -> Prese
 
     Raises InvalidRequest for the name, Conflict when there are too many.
     """
-    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= LONGEST_NAME:
+    if not all(map(is_shown, name)) or name != name.strip() or not 0 < len(name) <= LONGEST_NAME:
         raise InvalidRequest(
             f"A preset's name has up to {LONGEST_NAME} characters that can be shown."
         )

@@ -9,11 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    PoolProxiedConnection,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+)
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
-from models.errors import DiskFull, StoreBusy
+from models.errors import DiskFull, NotFound, StoreBusy
+from models.tables import Job
 
 _BUSY_TIMEOUT_MS = 15_000
 _POSTGRES_DISK_FULL = "53100"
@@ -67,6 +76,25 @@ class Store:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return cls(engine, _SqliteVersion(engine), threading.Lock())
+
+    @classmethod
+    def open_made(cls, url: str) -> Self:
+        """Connect to a store that has its schema. Raises NotFound, and leaves no file, where there is none."""
+        address = make_url(url)
+        where = address.render_as_string()  # without its password
+        missing = NotFound(
+            f"There is no store at {where}. Is DATA_DIR (or DATABASE_URL) the server's? `reelnotes migrate` "
+            "makes a new store there."
+        )
+        if address.get_backend_name() == "sqlite" and not Path(str(address.database)).exists():
+            raise missing
+        store = cls.open(url)
+        with _told_plainly(), store.engine.connect() as connection:
+            is_made = inspect(connection).has_table(Job.__tablename__)
+        if not is_made:
+            store.engine.dispose()
+            raise missing
+        return store
 
     def version(self) -> Hashable:
         """Return what differs from an earlier answer once anything has been committed since.

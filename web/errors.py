@@ -29,6 +29,7 @@ from models.errors import (
     StoreBusy,
     TimedOut,
     TooLarge,
+    UnderWay,
     Unsupported,
 )
 from web import meters
@@ -79,6 +80,7 @@ STATUSES: dict[type[AppError], HTTPStatus | TusStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Expired: HTTPStatus.GONE,
     Conflict: HTTPStatus.CONFLICT,
+    UnderWay: HTTPStatus.CONFLICT,
     FetchFailed: HTTPStatus.BAD_GATEWAY,
     KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
@@ -114,7 +116,7 @@ def install(app: Flask) -> None:
 def _answer_app_error(error: AppError) -> Response:
     meters.request_refused(error.kind)
     answer = _answer(_status(error), error.kind, str(error))
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | UnderWay):
         answer.headers["Retry-After"] = str(ceil(error.retry_after_s))
     return answer
 

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from models.printable import is_unknown
+
 LONGEST = 255  # characters
 NAMELESS = "unnamed"
 
@@ -12,5 +14,5 @@ _INVISIBLE = {"Cc", "Cs", "Cn", "Zl", "Zp"}  # controls, lone surrogates, no cha
 def clean_filename(text: str) -> str:
     """Drop folders, controls and what can't be stored as UTF-8; `unnamed` if nothing is left."""
     last = re.split(r"[/\\]", text)[-1]
-    kept = "".join(c for c in last if unicodedata.category(c) not in _INVISIBLE)
+    kept = "".join(c for c in last if is_unknown(c) or unicodedata.category(c) not in _INVISIBLE)
     return kept.strip()[:LONGEST] or NAMELESS

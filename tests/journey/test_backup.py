@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 from backup import BackupFailed, back_up, copy_media, copy_store
 from migrations import upgrade
 from models import jobs
+from models.errors import NotFound
 from models.hints import connect
 from models.media import folder_media
 from models.store import Store
@@ -75,11 +76,24 @@ def test_a_backup_under_a_running_worker_goes_on_elsewhere(
         assert stored(stack, job_id) == list(range(WINDOWS))
     if kind == "postgres":
         run("pg_restore", "--no-owner", "--dbname", second["DATABASE_URL"], copy / "store.dump")
-    with running_stack(copy, **CHUNKS, **second) as restored:
+    data = restore_as_documented(copy, tmp_path / "restored")
+    with running_stack(data, **CHUNKS, **second) as restored:
         assert restored.wait_until_ended(job_id) == "done"
         assert stored(restored, job_id) == list(range(WINDOWS))
         assert 0 < len([1 for job, *_ in restored.claims() if job == job_id]) <= WINDOWS // 4
-        assert stored_video(copy) == sha256(clip.read_bytes()).hexdigest()
+        assert stored_video(data) == sha256(clip.read_bytes()).hexdigest()
+
+
+def restore_as_documented(copy: Path, data_dir: Path) -> Path:
+    data_dir.mkdir()
+    page = (ROOT / "docs" / "operation.md").read_text()
+    command = next(line for line in page.splitlines() if line.startswith("cp "))
+    for told, real in (("/backup/reelnotes", copy), ("/var/lib/reelnotes", data_dir)):
+        assert told in command
+        command = command.replace(told, str(real))
+    run("sh", "-c", command)
+    assert (data_dir / "media" / "videos").is_dir()
+    return data_dir
 
 
 def fresh(server: str, request: pytest.FixtureRequest) -> dict[str, str]:
@@ -172,18 +186,54 @@ def test_a_second_backup_copies_what_is_new_and_forgets_what_was_deleted(
 
 
 def test_a_video_that_went_meanwhile_is_counted(settings: Settings, tmp_path: Path) -> None:
-    gone, copy = add(settings), tmp_path / "copy"
+    gone, _, copy = add(settings), add(settings), tmp_path / "copy"
     copy.mkdir()
     known = copy_store(settings, copy)
     folder_media(settings.data_dir / "media").remove_video(gone)
     assert copy_media(settings.data_dir / "media", copy / "media", known).missing == 1
 
 
+def test_a_media_folder_that_is_away_empties_no_backup(settings: Settings, tmp_path: Path) -> None:
+    first, second, copy = add(settings), add(settings), tmp_path / "copy"
+    back_up(settings, copy)
+    held = sorted((copy / "media").rglob("*"))
+    media = settings.data_dir / "media"
+    media.rename(tmp_path / "away")
+    media.mkdir()  # where it would be mounted
+    with pytest.raises(BackupFailed, match="mounted"):
+        back_up(settings, copy)
+    assert sorted((copy / "media").rglob("*")) == held
+    media.rmdir()
+    (tmp_path / "away").rename(media)
+    (media / folder_media(media).video(first)).unlink()
+    assert back_up(settings, copy).missing == 0
+    assert rows_and_files(copy) == ({first, second}, {first, second})
+
+
+@pytest.mark.parametrize("place", ["data", "data/copy", "link"])
+def test_it_never_copies_onto_what_runs(settings: Settings, tmp_path: Path, place: str) -> None:
+    add(settings)
+    (tmp_path / "link").symlink_to(settings.data_dir)
+    running = (settings.data_dir / "reelnotes.db").stat().st_ino
+    with pytest.raises(BackupFailed, match="elsewhere"):
+        back_up(settings, tmp_path / place)
+    assert (settings.data_dir / "reelnotes.db").stat().st_ino == running
+    assert not (settings.data_dir / "copy").exists()
+
+
+def test_a_store_that_was_never_made_is_told(tmp_path: Path, empty_database_url: str) -> None:
+    settings = replace(Settings(), data_dir=tmp_path / "data", database_url=empty_database_url)
+    (tmp_path / "empty.db").touch()  # a file, but no schema
+    with pytest.raises(NotFound, match="reelnotes migrate"):
+        back_up(settings, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 @pytest.mark.parametrize("empty_database_url", ["postgres"], indirect=True)
 def test_without_pg_dump_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database_url: str
 ) -> None:
-    settings = replace(Settings(), data_dir=tmp_path, database_url=empty_database_url)
+    settings = replace(Settings(), data_dir=tmp_path / "data", database_url=empty_database_url)
     store = open_store(settings.store_url)
     upgrade(store)
     store.engine.dispose()

@@ -120,6 +120,8 @@ def test_a_job_can_be_followed_changed_exported_and_deleted(stack: Stack, clip: 
     ("arguments", "env", "status", "words"),
     [
         (["status", "x", "--server", "http://127.0.0.1:1"], {}, 3, "reelnotes serve"),
+        (["token", "add", "x"], {}, 1, "reelnotes migrate"),
+        (["backup", "copy-of-nothing"], {}, 1, "DATA_DIR"),
         (["submit", "/nowhere.mp4"], {}, 2, "nowhere.mp4"),
         (["export", "x"], {}, 2, "--srt"),
         (["submit", __file__, "--srt", "/nowhere/o.srt"], {}, 2, "/nowhere"),
@@ -132,7 +134,9 @@ def test_a_job_can_be_followed_changed_exported_and_deleted(stack: Stack, clip: 
 def test_wrong_usage_is_told_in_a_sentence_with_its_exit_status(
     tmp_path: Path, arguments: list[str], env: dict[str, str], status: int, words: str
 ) -> None:
-    result = reelnotes(tmp_path, *arguments, **env)
+    data_dir = tmp_path / "data"
+    result = reelnotes(data_dir, *arguments, **env)
     assert result.returncode == status, result.stderr
     assert words in result.stderr
+    assert not (data_dir / "reelnotes.db").exists()
     assert "Traceback" not in result.stderr

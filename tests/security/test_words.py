@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from cli.jobs import describe
 from models.errors import BadFile
 from models.printable import printable
-from submission import _stem
+from submission import _name
 from tests.security.nasty import NASTY
 from tests.test_architecture import sources
 from tests.web.commenting import comment_windows, fail_next
@@ -134,11 +134,12 @@ def test_in_a_header(client: FlaskClient, jobs: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("text", NASTY)
 def test_as_a_file_name(text: str) -> None:
     job: Any = {"id": "aaaaaaaaaaaaaaaa", "filename": clean_filename(text)}
-    for name in (f"{download_stem(text)}.srt", f"{_stem(job)}.srt"):
+    for name in (f"{download_stem(text)}.srt", _name(job, "srt")):
         assert Path(name).name == name
         assert not name.startswith((".", "-"))
         assert "\0" not in name
-    assert (Path("/out") / f"{_stem(job)}.srt").resolve().parent == Path("/out")
+        assert len(name.encode()) <= 255
+    assert (Path("/out") / _name(job, "srt")).resolve().parent == Path("/out")
 
 
 def test_in_events(client: FlaskClient, jobs: list[dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from client import Client, Refused, Unreachable
+from submission import Origin, Wish, submit_files, write_exports
 from tests.web.clips import write_clip
 from tests.web.commenting import comment_windows
 from tests.web.receiver import running_receiver
@@ -80,8 +81,13 @@ def test_nobody_there_is_told_at_once() -> None:
 
 
 @contextmanager
-def troubled(*answers: int | None) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Yield the address of a server that answers so, None: not at all, and the headers it was sent."""
+def troubled(
+    *answers: int | None, under_way: int = 0
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Yield the address of a server that answers so, None: not at all, and the headers it was sent.
+
+    A 429, and a 409 where it is `under_way`, come with Retry-After.
+    """
     left, came = list(answers), []
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,13 +100,13 @@ def troubled(*answers: int | None) -> Iterator[tuple[str, list[dict[str, str]]]]
                 return
             body = b'{"id": "x", "error": {"kind": "too-many", "message": "Wait."}}'
             self.send_response(status)
-            if status == 429:
+            if status in (429, under_way):
                 self.send_header("Retry-After", "0")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST
+        do_GET = do_DELETE = do_POST
 
         def log_message(self, *_: object) -> None:
             pass
@@ -125,6 +131,28 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(clip: Path) -> None
     assert sum(told) == clip.stat().st_size
 
 
+def test_what_is_under_way_after_a_lost_answer_is_asked_for_until_it_is_there(clip: Path) -> None:
+    with troubled(None, *[409] * 5, 201, under_way=409) as (url, came), Client(url) as client:
+        client.submit(clip, {})
+    assert len({headers["idempotency-key"] for headers in came}) == 1
+    assert len(came) == 7
+
+
+def test_another_conflict_is_told_at_once(clip: Path) -> None:
+    with troubled(409, 201) as (url, came), Client(url) as client:
+        with pytest.raises(Refused):
+            client.submit(clip, {})
+        assert len(came) == 1
+
+
+def test_a_deletion_whose_answer_got_lost_is_done() -> None:
+    with troubled(None, 404, 404) as (url, came), Client(url) as client:
+        client.delete("a" * 16)
+        assert len(came) == 2
+        with pytest.raises(Refused):
+            client.delete("a" * 16)
+
+
 def test_it_waits_as_long_as_it_is_told(clip: Path) -> None:
     with troubled(429, 429, 200) as (url, came), Client(url) as client:
         client.job("a" * 16)
@@ -146,6 +174,50 @@ def test_it_gives_up_after_a_few_tries() -> None:
     ):
         client.job("a" * 16)
     assert len(came) == 4
+
+
+def test_a_job_deleted_meanwhile_does_not_stop_the_others(
+    server: Server, client: Client, clip: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / "gone.mp4", tmp_path / f"{'映' * 80}.mp4"]
+    for file in files:
+        file.write_bytes(clip.read_bytes())
+    wish = Wish({}, {"txt": f"{tmp_path}/new/results/"}, wait=True)
+    statuses: list[int] = []
+    names = {file.name for file in files}
+    origins = [Origin("file", str(file)) for file in files]
+    runner = threading.Thread(
+        target=lambda: statuses.append(submit_files(client, origins, wish)), daemon=True
+    )
+    runner.start()
+    with Client(server.url) as other:
+        while (
+            len(jobs := [job for job in other.all_jobs(state="queued") if job["filename"] in names])
+            < 2
+        ):
+            assert runner.is_alive(), "it ended before it had submitted both"
+            runner.join(0.1)
+        for job in jobs:
+            if job["filename"] == "gone.mp4":
+                other.delete(job["id"])
+            else:
+                comment_windows(server.store, server.media, job["id"], 10_000)
+                kept = job["id"]
+    runner.join(60)
+    assert statuses == [1]
+    (written,) = (tmp_path / "new" / "results").iterdir()
+    assert written.name.startswith("映" * 70)
+    assert written.name.endswith(f"-{kept}.txt")
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(
+    client: Client, clip: Path, tmp_path: Path
+) -> None:
+    job = client.submit(clip, {})
+    outputs = {"json": "/dev/full", "csv": str(tmp_path / "o.csv")}
+    assert write_exports(client, job, outputs, alone=True) == 1
+    assert (tmp_path / "o.csv").is_file()
+    client.delete(job["id"])
 
 
 def test_the_documented_example_runs(

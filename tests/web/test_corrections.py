@@ -13,6 +13,7 @@ from tests.web.commenting import comment_windows
 from tests.web.conftest import BuildApp
 from tests.web.requests import upload
 from tests.web.test_jobs_api import SIX_WINDOWS
+from web.filenames import clean_filename
 from web.site import Site
 
 SAID = "At least 1 person and at least 3 bottles; the picture is still."
@@ -50,6 +51,17 @@ def test_a_correction_is_shown_and_the_original_stays(
     assert client.get(f"/api/jobs/{job['id']}/segments/0").get_json() == row
 
 
+def test_characters_newer_than_this_python_are_kept(
+    client: FlaskClient, job: dict[str, Any]
+) -> None:
+    answer = put(
+        client, job, 0, text="He is \U0001fae8.\ufdd0\U0001ffff", revision=0, by="\U0001fae8"
+    )
+    row = answer.get_json()
+    assert (row["text"], row["corrected_by"]) == ("He is \U0001fae8.", "\U0001fae8")
+    assert clean_filename("\U0001fae8\ufffe.mp4") == "\U0001fae8.mp4"
+
+
 def test_every_export_takes_the_correction(client: FlaskClient, job: dict[str, Any]) -> None:
     put(client, job, 0, text="Three <b>bottles</b>.", revision=0)
     put(client, job, 2, text="A hand appears.", revision=0)
@@ -85,6 +97,14 @@ def test_the_second_of_two_is_told_what_the_first_wrote(
     assert segments(client, job)[0]["text"] == "The first."
     again = put(client, job, 0, text="The second.", revision=1, by="Bob")
     assert (again.status_code, segments(client, job)[0]["text"]) == (200, "The second.")
+
+
+def test_the_same_sent_again_is_answered_as_the_first_time(
+    client: FlaskClient, job: dict[str, Any]
+) -> None:
+    first, again = (put(client, job, 0, text="Mine.", revision=0, by="Ada") for _ in range(2))
+    assert (again.status_code, again.data) == (200, first.data)
+    assert put(client, job, 0, text="Mine.", revision=0, by="Bob").status_code == 409
 
 
 def test_a_commentator_is_reminded_of_its_own_words(

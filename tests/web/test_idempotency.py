@@ -126,7 +126,9 @@ def test_the_same_at_the_same_time_is_a_conflict(
 ) -> None:
     job_id = upload(client, known_clip)["id"]
     claim(store, f"/api/jobs/{job_id}/runs", new_owner())
-    assert run_again(client, job_id).status_code == 409
+    answer = run_again(client, job_id)
+    assert answer.status_code == 409
+    assert int(answer.headers["Retry-After"]) > 0
     assert count(store, Job) == 1
 
 

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from models.printable import is_unknown
+
 MOST_CHARACTERS = 120
 _MOST_BYTES = 200  # of UTF-8: common file systems take 255, and an extension comes after it
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
@@ -27,7 +29,8 @@ def download_stem(filename: str) -> str:
 
 
 def _visible(character: str) -> str:
-    """Drop what can't be seen (controls, bidi marks, surrogates, unassigned); keep spaces."""
+    """Drop what can't be seen (controls, bidi marks, surrogates, no characters); keep spaces."""
     if character.isspace():
         return " "
-    return "" if unicodedata.category(character)[0] == "C" else character
+    is_seen = unicodedata.category(character)[0] != "C" or is_unknown(character)
+    return character if is_seen else ""
