@@ -107,7 +107,9 @@ def _freeze_at_work(installation: Installation, job_id: str) -> psutil.Process:
 
 
 def _given_up(installation: Installation, job_id: str) -> list[str]:
-    return [line for line in installation.stack.log if f"taken away job_id={job_id}" in line]
+    """Return how threads told that they let go; Postgres ends a frozen client's transaction after 10 s."""
+    ends = (f"taken away job_id={job_id}", f"the sweep brings the work back job_id={job_id}")
+    return [line for line in installation.stack.log if any(end in line for end in ends)]
 
 
 def _again(taken: Sequence[Taken], held: Held) -> float:
