@@ -14,7 +14,7 @@ from models.parameters import RANGES, SWITCHES
 from models.profiles import PROFILES
 from models.prompting import PROMPT_RANGES
 from models.search import Source
-from models.tables import JobState
+from models.tables import AdditionKind, JobState
 from web import words
 from web.exports import GROUPS, WRITERS
 from web.renders import RENDERINGS
@@ -22,7 +22,7 @@ from web.renders import RENDERINGS
 WEB = Path(words.__file__).parent
 ENGLISH = json.loads((words.LANGUAGES / "en.json").read_text())
 ALL = {**ENGLISH["pages"], **ENGLISH["scripts"]}
-BEGUN = r"""(?:state|step|verb|unit|segment|field|counts|commentator|profile|format|key|copy)[.]|job[.]silence-|batch[.]done-|exports[.]no-|format[.]group-|find[.]source[.]"""
+BEGUN = r"""(?:state|step|verb|unit|segment|field|counts|commentator|profile|format|key|copy)[.]|job[.]silence-|batch[.]done-|exports[.]no-|format[.]group-|find[.]source[.]|activity[.]adding[.]"""
 
 
 def keys_in(pattern: str) -> set[str]:
@@ -76,6 +76,8 @@ def test_what_the_server_knows_by_name_has_words_and_the_same_as_the_api() -> No
         assert ALL[f"format.group-{number}"] == group
     for state in JobState:
         assert ALL[f"state.{state}"] == state
+    for kind in AdditionKind:
+        assert f"activity.adding.{kind}" in ALL
     for source in Source:
         assert ALL[f"find.source.{source}"] == source
 

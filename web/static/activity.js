@@ -71,7 +71,7 @@ function work(holds) {
     link.dir = "auto";
     link.textContent = hold.filename;
     const count = holds.filter(({ job }) => job === hold.job).length;
-    const at = hold.addition ? say(`activity.at-${hold.addition}`) : say("activity.at-windows", { count, first: hold.window + 1 });
+    const at = hold.addition ? say(`activity.adding.${hold.addition}`) : say("activity.at-windows", { count, first: hold.window + 1 });
     line.append(link, `, ${at}`);
     place.append(line);
   }
