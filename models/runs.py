@@ -117,6 +117,7 @@ def _take_over(
         ],
     )
     job.windows_taken = len(taken)
+    job.stills_removed = source.stills_removed and bool(taken)
 
 
 def _copy(session: Session, source: Job, job: Job, first: int, stop: int) -> None:

@@ -170,9 +170,7 @@ def _told_plainly() -> Iterator[None]:
                 "The store's disk is full. What was stored is safe: delete old jobs, or make room on the "
                 "disk, then try again."
             ) from error
-        reason = str(error.orig).partition("\n")[
-            0
-        ]  # below it Postgres names processes and statements
+        reason = str(error.orig).partition("\n")[0]  # then Postgres names processes and statements
         raise StoreBusy(
             f"The store can't be used just now ({reason}). Nothing is lost: try again in a moment."
         ) from error

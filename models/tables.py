@@ -115,9 +115,8 @@ class Video(Table):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
-    removed_ms: Mapped[int | None] = mapped_column(
-        BigInteger
-    )  # its file, by KEEP_MEDIA_DAYS; until then it may be going
+    # When its file was removed by KEEP_MEDIA_DAYS; one to come: until then it may be going.
+    removed_ms: Mapped[int | None] = mapped_column(BigInteger)
 
     # What the probe found; see VideoFacts for what each means.
     container: Mapped[str] = mapped_column(String(64))
@@ -164,6 +163,7 @@ class Job(Table):
     windows_taken: Mapped[int] = mapped_column(Integer, default=0)  # over from that run
     stage: Mapped[int] = mapped_column(Integer, default=Stage.WINDOWS)  # whose chunks are free
     was_done: Mapped[bool] = mapped_column(Boolean, default=False)  # though it may be open again
+    stills_removed: Mapped[bool] = mapped_column(Boolean, default=False)  # the video may be back
 
     video: Mapped[Video] = relationship(lazy="joined")
 

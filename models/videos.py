@@ -153,13 +153,14 @@ def videos_past(session: Session, ended_before_ms: int) -> Sequence[str]:
 
 
 def note_removal(session: Session, video_id: str, ended_before_ms: int) -> bool:
-    """Say in the row that the file is gone, unless it is needed again; the caller then removes it."""
+    """Say in the rows that the file is gone, unless it is needed again; the caller then removes it."""
     video = lock_video(session, video_id)  # a retry or an upload may be opening a job
     is_past = Job.finished_ms.is_not(None) & (Job.finished_ms < ended_before_ms)
     needed = select(exists().where(Job.video_id == video_id, ~is_past))
     if video is None or session.scalar(needed):
         return False
     video.removed_ms = now_ms()
+    session.execute(update(Job).where(Job.video_id == video_id).values(stills_removed=True))
     return True
 
 

@@ -175,6 +175,6 @@ def offer_shape(settings: Settings) -> OfferShape:
 
 
 def still_url(job: Job, window: int) -> str | None:
-    if job.video.removed_ms is not None:
+    if job.stills_removed:
         return None
     return url_for("files.still", job_id=job.id, window=window)

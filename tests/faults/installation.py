@@ -245,6 +245,10 @@ class Installation:
             if m
         ]
 
+    def count_taken_away(self) -> int:
+        """Return how often a worker that lived had to let go of a chunk: cancelled, or slower than its lease."""
+        return sum("chunk taken away" in line for line in list(self.stack.log))
+
 
 def _alive(pid: int) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):

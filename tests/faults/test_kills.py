@@ -65,6 +65,7 @@ def test_nothing_is_lost_doubled_or_left(
     claimed = [taken.at - kill.at for kill, _, taken in recoveries]
     swept = [at - kill.at for kill, at in freed if not _sweep_died(done, kill.at, at)]
     taken = Counter((one.job_id, one.last) for one in installation.taken())
+    taken_away = installation.count_taken_away()
     begun_again = taken.total() - len(taken)
     figures.tell(
         f"kills, {installation.kind}",
@@ -76,6 +77,7 @@ def test_nothing_is_lost_doubled_or_left(
         faults=faults,
         chunks_of_killed_workers=len(freed),
         windows_computed_again_at_most=begun_again,
+        chunks_taken_from_the_living=taken_away,
         stored_windows_computed_again=sum(
             max(0, held.cursor - taken.first) for _, held, taken in recoveries
         ),
@@ -87,7 +89,7 @@ def test_nothing_is_lost_doubled_or_left(
     )
     assert faults == []
     assert all(taken.first >= held.cursor for _, held, taken in recoveries)
-    assert begun_again <= sum(STREAMS.get(kill.program, 0) for kill in done)
+    assert begun_again <= sum(STREAMS.get(kill.program, 0) for kill in done) + taken_away
     assert max(swept, default=0) <= MOST_SECONDS
 
 

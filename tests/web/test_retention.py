@@ -80,7 +80,13 @@ def test_uploading_the_same_again_brings_it_back_for_both_jobs(
     for job in (again, client.get(f"/api/jobs/{job_id}").get_json()):
         assert job["video"]["removed_ms"] is None
         assert client.get(job["video"]["url"]).data == known_clip.read_bytes()
+        assert job["still"] is None  # the first one's are gone, the second one has none yet
     assert len(site.media.stored_videos()) == 1
+    comment_windows(site.store, site.media, again["id"], 1)
+    assert client.get(client.get(f"/api/jobs/{again['id']}").get_json()["still"]).status_code == 200
+    run = client.post(f"/api/jobs/{job_id}/runs", json={"windows": "2"}).get_json()
+    (taken,) = client.get(run["links"]["segments"]).get_json()["segments"]
+    assert (taken["index"], taken["still"]) == (0, None)
     assert client.post(f"/api/jobs/{job_id}/retry").status_code == 200
     pass_days(site, 31)
     assert client.get(again["video"]["url"]).status_code == 200  # open jobs need it
