@@ -71,12 +71,12 @@ export const listFolder = (query) => ask("GET", `/api/folder?${new URLSearchPara
 /** Return all fetches, the newest first, however many pages they take. */
 export async function listFetches() {
   const all = [];
-  let before = null;
+  let query = "";
   do {
-    const page = await ask("GET", `/api/fetches?${new URLSearchParams(before ? { before } : {})}`);
+    const page = await ask("GET", `/api/fetches${query}`);
     all.push(...page.fetches);
-    before = page.next;
-  } while (before);
+    query = page.next && `?before=${page.next}`;
+  } while (query);
   return all;
 }
 export const beginFetches = (wish) => ask("POST", "/api/fetches", wish);
