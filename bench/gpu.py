@@ -104,7 +104,7 @@ def floor_s(
 
 
 def measure_reference(engine: Engine, report: Report) -> dict[str, float]:
-    """One `generate` for one window, and for as many as the issue of batching allows."""
+    """One `generate` for one window, and for as many as one batch takes."""
     reference = Reference(engine.network)
     found: dict[str, float] = {}
     for unit, batch in ((UNIT_A, 64), (UNIT_B, 32)):

@@ -1,6 +1,6 @@
 """The networks load once for all tests of the built-in commentator; pictures are drawn or decoded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw, ImageFont
 from worker.builtin import open_builtin
 from worker.commentator import Commentator, Frame, Picture, Window
 
-MakeWindow = Callable[..., Window]
 SAMPLE = Path(__file__).parents[2] / "samples" / "bikes.mp4"
 
 
