@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def media() -> Path:
     """Return the folder of real clips that stands beside the project; skip where it is missing."""
     if not MEDIA.is_dir():
-        pytest.skip("needs the clips of ../shared/media, which are not on this machine")
+        pytest.skip(f"needs the folder of real clips {MEDIA}, which is not on this machine")
     return MEDIA
 
 
