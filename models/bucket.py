@@ -87,7 +87,8 @@ def _client(
 @dataclass(frozen=True, slots=True)
 class Bucket:
     client: "S3Client"
-    quick_client: "S3Client"  # gives up after 7 s, for small things that can be asked for again
+    # Gives up after 7 s, before a transaction that waits for it is ended by the store.
+    quick_client: "S3Client"
     bucket: str
     prefix: str  # of every key of ours: "" or with a slash at its end
     scratch: Scratch

@@ -205,10 +205,8 @@ def _store_patiently(site: Site, claim: Claim, step: Step) -> bool:
     still = step.still
     while True:
         try:
-            if still is not None:
-                _keep_still(site, claim, step.number, still)
-                still = None
-            return _store_once(site, claim, step)
+            with _drafted(site, claim, still) as draft:
+                return _store_once(site, claim, step, draft)
         except StoreBusy as error:
             given_up = time.monotonic() > deadline or site.draining.is_set()
             if given_up and still is not None and isinstance(error, MediaAway):
@@ -227,52 +225,25 @@ def _store_patiently(site: Site, claim: Claim, step: Step) -> bool:
             time.sleep(1.0)
 
 
-def _store_once(site: Site, claim: Claim, step: Step) -> bool:
+def _store_once(site: Site, claim: Claim, step: Step, draft: Path | None) -> bool:
     """Store a step, unless an earlier try did whose answer was lost with the connection."""
-    try:
-        with site.store.write() as session:
-            if chunks.is_stored(session, claim, step.number):
-                return chunks.is_job_open(session, claim.job_id)
-            return step.store(session)
-    except LeaseLost:
-        if step.still is not None:
-            _take_back_still(site, claim, step.number)
-        raise
-
-
-def _keep_still(site: Site, claim: Claim, window: int, still: bytes) -> None:
-    """Store the picture of a window whose segment comes next. Raises LeaseLost, StoreBusy and MediaAway.
-
-    No transaction waits for the storage. So who loses the chunk after this look puts the picture that
-    the next owner does.
-    """
-    with _drafted(site, claim, still) as draft:
-        with site.store.read() as session:
-            if not chunks.owners_alive(session, [claim.owner]):
-                raise LeaseLost
-        if draft is not None:
+    with site.store.write() as session:
+        if chunks.is_stored(session, claim, step.number):
+            return chunks.is_job_open(session, claim.job_id)
+        wanted = step.store(session)
+        if draft is not None:  # fenced as the row is: who has lost the chunk changes no picture
             with _only_the_picture(claim):
-                site.media.keep_still(draft, claim.job_id, window)
-
-
-def _take_back_still(site: Site, claim: Claim, window: int) -> None:
-    """Remove the picture of a window that a job, cancelled or deleted just then, has no segment of."""
-    try:
-        with site.store.read() as session:
-            is_open = chunks.is_job_open(session, claim.job_id)
-            segment = session.get(Segment, (claim.job_id, window))
-        if not is_open and segment is None:
-            site.media.storage.remove(site.media.still(claim.job_id, window))
-    except StoreBusy as error:
-        log.warning("still not removed job_id=%s reason=%s", claim.job_id, error)
+                site.media.keep_still(draft, claim.job_id, step.number)
+        return wanted
 
 
 @contextmanager
-def _drafted(site: Site, claim: Claim, still: bytes) -> Iterator[Path | None]:
-    """Yield a file with the still, for the window's page; None if the disk doesn't take it."""
+def _drafted(site: Site, claim: Claim, still: bytes | None) -> Iterator[Path | None]:
+    """Yield a file with the still, for the window's page; None if there is none."""
     draft = None
-    with _only_the_picture(claim):
-        draft = site.media.scratch.draft(still)
+    if still is not None:
+        with _only_the_picture(claim):
+            draft = site.media.scratch.draft(still)
     try:
         yield draft
     finally:

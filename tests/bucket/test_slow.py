@@ -84,19 +84,6 @@ def test_beside_another_run(hosts: Hosts, clip: Path) -> None:
     assert answer.status_code == 201
 
 
-def test_beside_a_picture(hosts: Hosts, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
-    job = upload(hosts.client, clip)
-
-    def comment() -> None:
-        hosts.comment(job["id"])
-        hosts.worker.decoder().close()  # this thread's
-
-    beside(hosts, b"/stills/", comment)
-    assert "step waits for the store" not in caplog.text
-    assert hosts.bucket.existing([f"stills/{job['id']}/0.jpg"])
-    assert hosts.job(job["id"]).state == "done"
-
-
 @pytest.mark.parametrize("request_", [b"POST /", b"GET /"], ids=["removing", "listing"])
 def test_beside_videos_that_are_past_their_days(hosts: Hosts, clip: Path, request_: bytes) -> None:
     job = upload(hosts.client, clip)
