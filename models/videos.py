@@ -154,6 +154,8 @@ def videos_past(session: Session, ended_before_ms: int) -> Sequence[str]:
 
 def note_removal(session: Session, video_id: str, ended_before_ms: int) -> bool:
     """Say in the rows that the file is gone, unless it is needed again; the caller then removes it."""
+    jobs_of = select(Job.id).where(Job.video_id == video_id).order_by(Job.id)
+    session.execute(jobs_of.with_for_update()).all()  # jobs before their video, as a retry does
     video = lock_video(session, video_id)  # a retry or an upload may be opening a job
     is_past = Job.finished_ms.is_not(None) & (Job.finished_ms < ended_before_ms)
     needed = select(exists().where(Job.video_id == video_id, ~is_past))

@@ -35,6 +35,7 @@ PROGRAMS = {
 """What may be killed, by the kind of store."""
 
 _PATIENCE_S = 300.0  # for all jobs to end, on a busy machine
+_TAKEN_AWAY = re.compile(r"chunk taken away job_id=(\S+)")
 _CLAIM = re.compile(r"\| (\S+ \S+) \S+ \S+ chunk begins job_id=(\S+) stage=\d+ steps=(\d+)-(\d+)")
 
 
@@ -246,8 +247,11 @@ class Installation:
         ]
 
     def count_taken_away(self) -> int:
-        """Return how often a worker that lived had to let go of a chunk: cancelled, or slower than its lease."""
-        return sum("chunk taken away" in line for line in list(self.stack.log))
+        """Return how often a living worker lost a chunk of a job that goes on: it was slower than its lease."""
+        with self.patiently() as store, store.read() as session:
+            ended = {*session.scalars(select(Job.id).where(Job.state == JobState.CANCELLED))}
+        found = (_TAKEN_AWAY.search(line) for line in list(self.stack.log))
+        return sum(m[1] not in ended for m in found if m)
 
 
 def _alive(pid: int) -> list[psutil.Process]:
