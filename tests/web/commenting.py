@@ -4,7 +4,7 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-from models import chunks, jobs
+from models import chunks, jobs, videos
 from models.chunks import Claim
 from models.clock import now_ms
 from models.errors import AppError
@@ -52,6 +52,13 @@ def fail_next(store: Store, job_id: str, failure: AppError) -> None:
     assert claim is not None
     with store.write() as session:
         chunks.release_failed(session, claim, failure, final=True)
+
+
+def remove_video(store: Store, job_id: str) -> None:
+    """Have the job's video removed as retention does it: the job must have ended."""
+    with store.write() as session:
+        video_id = jobs.get_job(session, job_id).video_id
+        assert videos.note_removal(session, video_id, ended_before_ms=now_ms() + 1)
 
 
 def segment_of(job: Job, index: int, text: str) -> Segment:

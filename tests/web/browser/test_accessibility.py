@@ -9,15 +9,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from models.clock import now_ms
 from models.errors import BadFile
-from models.jobs import cancel, get_job, pause
+from models.jobs import cancel, pause
 from tests.speech.clips import write_tones
 from tests.web.browser.axe import violations
 from tests.web.browser.conftest import watched_page
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_story import hear, summarise
-from tests.web.commenting import claim_next, comment_windows, fail_next
+from tests.web.commenting import claim_next, comment_windows, fail_next, remove_video
 from tests.web.server import Server, running_server
 
 SECOND_WINDOWS = {"window_hop": "2", "frames_per_inference": "2", "frame_stride": "1"}
@@ -66,7 +65,7 @@ def jobs(server: Server, clip: Path, other_clip: Path, old_clip: Path) -> dict[s
     with server.store.write() as session:
         pause(session, made["paused"]["id"])
         cancel(session, made["cancelled"]["id"])
-        get_job(session, made["removed"]["id"]).video.removed_ms = now_ms()
+    remove_video(server.store, made["removed"]["id"])
     return made
 
 

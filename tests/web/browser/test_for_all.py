@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from models.clock import now_ms
-from models.jobs import get_job
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_accessibility import ARABIC, SECOND_WINDOWS
 from tests.web.browser.test_job_page import LINES
-from tests.web.commenting import comment_windows
+from tests.web.commenting import comment_windows, remove_video
 from tests.web.server import Server
 
 FOCUS = """() => {
@@ -35,11 +33,6 @@ BESIDE = """item => {
 def job(page: Page, server: Server, other_clip: Path) -> dict[str, Any]:
     """Return a job of twenty windows of a second."""
     return queue(server, other_clip, **SECOND_WINDOWS, filename="bars.mp4")
-
-
-def remove_video(server: Server, job: dict[str, Any]) -> None:
-    with server.store.write() as session:
-        get_job(session, job["id"]).video.removed_ms = now_ms()
 
 
 def focused(page: Page) -> str:
@@ -186,7 +179,7 @@ def test_where_a_video_was_removed_no_box_stands_for_its_pictures(
     page: Page, server: Server, job: dict[str, Any]
 ) -> None:
     comment_windows(server.store, server.media, job["id"], 20)
-    remove_video(server, job)
+    remove_video(server.store, job["id"])
     page.goto(job["links"]["page"])
     expect(page.locator(LINES)).to_have_count(20)
     expect(page.locator("#removed")).to_be_visible()
