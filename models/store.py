@@ -26,6 +26,7 @@ from models.tables import Job
 
 _BUSY_TIMEOUT_MS = 15_000
 _POSTGRES_DISK_FULL = "53100"
+_POSTGRES_NO_SUCH = ("42P01", "42703")  # table, column
 _SILENCE = {
     "keepalives_idle": 10,  # seconds
     "keepalives_interval": 5,
@@ -159,6 +160,12 @@ def _told_plainly() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]  # then Postgres names processes and statements
+        if _lacks_schema(error):
+            raise StoreBusy(
+                f"The store has not the tables that this version needs ({reason}). `reelnotes migrate` makes "
+                "what is missing and keeps all that is there."
+            ) from error
         # Postgres tells of a frozen client's end, and of a standby's refusal, by an InternalError.
         is_away = (
             isinstance(error, OperationalError | InternalError) or error.connection_invalidated
@@ -170,10 +177,17 @@ def _told_plainly() -> Iterator[None]:
                 "The store's disk is full. What was stored is safe: delete old jobs, or make room on the "
                 "disk, then try again."
             ) from error
-        reason = str(error.orig).partition("\n")[0]  # then Postgres names processes and statements
         raise StoreBusy(
             f"The store can't be used just now ({reason}). Nothing is lost: try again in a moment."
         ) from error
+
+
+def _lacks_schema(error: DBAPIError) -> bool:
+    """Tell whether nobody has migrated: SQLite says it by words alone."""
+    return getattr(error.orig, "sqlstate", None) in _POSTGRES_NO_SUCH or (
+        isinstance(error.orig, sqlite3.OperationalError)
+        and str(error.orig).startswith(("no such table", "no such column"))
+    )
 
 
 def _is_disk_full(error: DBAPIError) -> bool:

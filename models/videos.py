@@ -180,13 +180,19 @@ def removed_videos(session: Session) -> dict[str, Sequence[str]]:
 def begin_removal(session: Session, video_id: str) -> int | None:
     """Take the turn to remove what the row says is gone; None if it was uploaded again.
 
-    Until the moment that is returned (ms since 1970) nobody brings it back, unless end_removal() comes first.
+    Until the moment that is returned (ms since 1970) nobody brings it back, unless end_removal() comes first;
+    who removes asks may_remove() before each file.
     """
     video = lock_video(session, video_id)
     if video is None or video.removed_ms is None:
         return None
     video.removed_ms = now_ms() + REMOVAL_MS
     return video.removed_ms
+
+
+def may_remove(until_ms: int) -> bool:
+    """Tell whether a turn of begin_removal() lasts for one removal more: its process may have been frozen."""
+    return now_ms() < until_ms - REMOVAL_MS // 2
 
 
 def end_removal(session: Session, video_id: str, until_ms: int) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,7 @@ _PROBES = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 """Each is a process of its own, and takes memory and a processor."""
 
 _TRIES = 3  # each one lost to an upload, or a deletion, of the same content at the same moment
+_STORE_LOOK_S = 0.5
 _STORE_PATIENCE_S = 20.0  # how long an upload that has come in waits for a store that is away
 
 log = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ class _Intake:
                 if isinstance(error, DiskFull) or time.monotonic() > deadline:
                     raise
                 log.warning("upload waits for the store job_id=%s reason=%s", self.job_id, error)
-                time.sleep(0.5)
+                time.sleep(_STORE_LOOK_S)
 
     def may_be_stored(self) -> bool:
         """Tell whether the rows are there; a store that can't be asked may have them."""
@@ -280,12 +281,23 @@ class _Intake:
 
 def finish_whole_uploads(site: Site) -> None:
     """Queue the uploads that were whole when the server was killed before their jobs were stored."""
-    with site.store.read() as session:
-        waiting = uploads.list_uploads(session, None, limit=None)
-    for upload in waiting:
+    for upload in _open_uploads(site):
         try:
             size = site.media.storage.arrivals.size(upload.id, upload.length_bytes)
             if size == upload.length_bytes:
                 finish_upload(site, upload.id)
         except AppError as failure:  # it stays whole, and is asked for again
             log.warning("whole upload not queued upload_id=%s reason=%s", upload.id, failure)
+        except Exception:  # a bug with one must not end it for the others
+            log.exception("whole upload not queued upload_id=%s", upload.id)
+
+
+def _open_uploads(site: Site) -> Sequence[Upload]:
+    """Return them as soon as the store answers: it may be started beside this server."""
+    while True:
+        try:
+            with site.store.read() as session:
+                return uploads.list_uploads(session, None, limit=None)
+        except StoreBusy as error:
+            log.warning("whole uploads wait for the store reason=%s", error)
+            time.sleep(_STORE_LOOK_S)

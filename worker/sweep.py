@@ -5,7 +5,9 @@ And what was kept long enough: videos past their days.
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from celery import Celery
 from sqlalchemy import select
@@ -131,10 +133,21 @@ class Sweep:
                 until_ms = videos.begin_removal(session, video_id)
             if until_ms is None:  # uploaded again just now
                 continue
-            self.media.remove_video(video_id)
-            for job_id in job_ids:
-                self.media.remove_stills(job_id)
-                self.media.remove_renders(job_id)
+            if not self._remove_in_turn(video_id, job_ids, until_ms):
+                continue  # the next sweep looks what is left, and whether it came again
             with self.store.write() as session:
                 videos.end_removal(session, video_id, until_ms)
             log.info("media removed video_id=%s", video_id)
+
+    def _remove_in_turn(self, video_id: str, job_ids: Sequence[str], until_ms: int) -> bool:
+        """Remove a video's files while the turn lasts; tell whether it did."""
+        steps: list[Callable[[], object]] = [partial(self.media.remove_video, video_id)]
+        for job_id in job_ids:
+            steps.append(partial(self.media.remove_stills, job_id))
+            steps.append(partial(self.media.remove_renders, job_id))
+        for step in steps:
+            if not videos.may_remove(until_ms):
+                log.warning("removal took too long video_id=%s", video_id)
+                return False
+            step()
+        return True

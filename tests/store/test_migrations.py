@@ -2,14 +2,16 @@
 
 from threading import Thread
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from migrations import downgrade, is_compared, upgrade
 from models import tokens
+from models.errors import StoreBusy
 from models.store import Store
-from models.tables import Table
+from models.tables import Job, Table
 from models.tokens import Scope
 from tests.conftest import open_store
 
@@ -33,6 +35,19 @@ def test_every_step_goes_up_and_down_and_up_again(empty_database_url: str) -> No
     assert set(inspect(store.engine).get_table_names()) == {"alembic_version"}
     upgrade(store)
     assert differences(store) == []
+    store.engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["base", "0013"])
+def test_a_store_that_nobody_migrated_says_so(empty_database_url: str, revision: str) -> None:
+    store = open_store(empty_database_url)
+    upgrade(store)
+    downgrade(store, revision)
+    with (
+        pytest.raises(StoreBusy, match=r"^The store has not the tables .* `reelnotes migrate`"),
+        store.read() as session,
+    ):
+        session.scalars(select(Job)).all()
     store.engine.dispose()
 
 

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from models import jobs, tokens
+from models import jobs, tokens, uploads
 from models.arriving import FolderArrivals
 from models.clock import now_ms
 from models.errors import Conflict, DiskFull, NotFound, StoreBusy, TooLarge
@@ -324,6 +325,31 @@ def test_a_kill_between_the_last_byte_and_the_job_loses_nothing(
     assert (count(site, Job), offset_at(client, half)) == (1, 0)
     finish_whole_uploads(site)
     assert count(site, Job) == 1
+
+
+def test_one_whole_upload_that_a_bug_stops_holds_up_no_other_nor_does_a_store_that_starts_late(
+    client: FlaskClient, site: Site, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = clip.read_bytes()
+    odd, sound = (begun(client, len(content)).rsplit("/", 1)[1] for _ in range(2))
+    for upload_id in (odd, sound):
+        (site.media.root / "uploads" / upload_id).write_bytes(content)
+    finish, list_uploads, answers = intake.finish_upload, uploads.list_uploads, iter([False])
+
+    def stumble(site: Site, upload_id: str) -> Upload:
+        if upload_id == odd:
+            raise ZeroDivisionError
+        return finish(site, upload_id)
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        if not next(answers, True):
+            raise StoreBusy("The store can't be used just now.")
+        return list_uploads(*args, **kwargs)
+
+    monkeypatch.setattr(intake, "finish_upload", stumble)
+    monkeypatch.setattr(uploads, "list_uploads", late)
+    finish_whole_uploads(site)
+    assert (count(site, Job), offset_at(client, f"/api/uploads/{odd}")) == (1, len(content))
 
 
 def test_a_store_that_is_away_at_the_end_costs_no_byte(

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from models import jobs, videos
 from models.clock import now_ms
@@ -116,6 +117,26 @@ def test_what_a_kill_leaves_between_file_and_stills_goes_with_the_next_sweep(swe
     with sweep.store.write() as session:
         videos.note_removal(session, job.video_id, now_ms() - DAYS * DAY_MS)
     sweep.media.remove_video(job.video_id)
+    sweep.old_media()
+    assert not has_media(sweep, job)
+
+
+def test_a_sweep_that_was_frozen_past_its_turn_removes_nothing(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile the same file may have come again."""
+    job = ended_job(sweep, DAYS + 1)
+    begin = videos.begin_removal
+
+    def frozen(session: Session, video_id: str) -> int | None:
+        until_ms = begin(session, video_id)
+        assert until_ms is not None
+        return until_ms - videos.REMOVAL_MS
+
+    with monkeypatch.context() as slow:
+        slow.setattr(videos, "begin_removal", frozen)
+        sweep.old_media()
+    assert has_media(sweep, job)
     sweep.old_media()
     assert not has_media(sweep, job)
 
