@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Integer, bindparam, case, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from models import jobs
+from models import additions, jobs
 from models.clock import now_ms
 from models.errors import FAILURES, AppError, NotFound, WorkerLost
 from models.owners import is_gone
@@ -271,6 +271,9 @@ def release_failed(session: Session, claim: Claim, failure: AppError, *, final: 
 
     Returns whether the chunk may be tried again. Raises LeaseLost.
     """
+    kind = additions.kind_of(claim.stage)
+    if kind is not None:  # who fails for the last time drops all of an addition's chunks
+        additions.lock_chunks(session, claim.job_id, kind)
     row = session.execute(
         update(Chunk)
         .where(Chunk.id == claim.chunk_id, Chunk.owner == claim.owner)

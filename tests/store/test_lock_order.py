@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from models import chunks, jobs
-from models.errors import StoreBusy
+from models.errors import BadFile, StoreBusy
 from models.store import Store
 from models.tables import AdditionKind, Chunk, Stage
 from tests.packaging.processes import wait_for
@@ -49,6 +50,31 @@ def test_a_transcript_asked_for_anew_waits_for_the_last_piece_of_the_old_one(sto
         asked[0].result()
     with store.read() as session:
         assert jobs.get_job(session, job.id).stage == Stage.SPEECH  # it is made anew
+
+
+def test_two_pieces_of_a_transcript_may_fail_at_once(store: Store) -> None:
+    """Each drops the chunks of both."""
+    with store.write() as session:
+        job = make_job(session, seconds=200, has_audio=True)
+        jobs.add(session, job.id, AdditionKind.TRANSCRIPT)
+        speech = [claim(session, job), claim(session, job)]
+    one, other = (it for it in speech if it is not None)
+    assert (one.stage, other.stage) == (Stage.SPEECH, Stage.SPEECH)
+
+    def fail() -> None:
+        with store.write() as session:
+            chunks.release_failed(session, other, BadFile("The sound ends early."), final=True)
+
+    with ThreadPoolExecutor(1) as others:
+        with store.write() as session:
+            chunks.release_failed(session, one, BadFile("The sound ends early."), final=False)
+            failed = others.submit(fail)
+            wait_for_a_waiter(store)
+            jobs.fail(session, job.id, BadFile("The sound ends early."), 0, Stage.SPEECH)
+        with suppress(chunks.LeaseLost):
+            failed.result()
+    with store.read() as session:
+        assert session.scalars(select(Chunk.id).where(Chunk.stage == Stage.SPEECH)).all() == []
 
 
 @pytest.mark.parametrize(
