@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.jobs import count_jobs
+from models.job_lists import count_jobs
 from models.store import Store
 from serve.child import Program
 from serve.programs import reelnotes

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from flask import Blueprint, Response, jsonify, render_template, url_for
 
-from models import activity, jobs, workers
+from models import activity, job_lists, workers
 from models.activity import Minute
 from models.tables import JobState, Worker
 from models.workers import Hold
@@ -31,7 +31,7 @@ def page() -> str:
 def show() -> Response:
     """Tell of the last hour, of what waits, what failed and who works."""
     with site().store.read() as session:
-        counts = jobs.count_jobs(session)
+        counts = job_lists.count_jobs(session)
         holds: dict[str, list[Hold]] = defaultdict(list)
         for hold in workers.list_holds(session):
             holds[hold.worker].append(hold)

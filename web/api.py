@@ -3,10 +3,10 @@
 from flask import Blueprint, Response, jsonify, request, url_for
 from sqlalchemy.orm import Session
 
-from models import jobs
+from models import job_lists, jobs
 from models.errors import InvalidRequest
 from models.idempotency import Answer
-from models.jobs import Filter
+from models.job_lists import Filter
 from models.segments import first_missing, list_segments
 from models.tables import CommentKind, Job, JobState, Video
 from web import actions
@@ -72,18 +72,18 @@ def index() -> Response:
 
 def _list(here: Site, limit: int, before: str | None, wanted: Filter) -> Response:
     with here.store.read() as session:
-        rows = jobs.list_jobs(
+        rows = job_lists.list_jobs(
             session,
             limit=limit + 1,
             before=jobs.get_job(session, before) if before else None,
             wanted=wanted,
         )
-        counts = jobs.count_jobs(session)
+        counts = job_lists.count_jobs(session)
         answer = JobListShape(
             jobs=job_shapes(session, here, rows[:limit]),
             next=rows[limit - 1].id if len(rows) > limit else None,
             counts={state.value: counts.get(state, 0) for state in JobState},
-            failures=jobs.count_failures(session),
+            failures=job_lists.count_failures(session),
         )
     return jsonify(answer)
 

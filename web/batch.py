@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from models import jobs
+from models import job_lists, jobs
 from models.clock import now_ms
 from models.errors import FAILURES, AppError, InvalidRequest, NotFound, StoreBusy
 from models.tables import is_id
@@ -40,7 +40,7 @@ def ids() -> Response:
     before = request.args.get("before")
     with site().store.read() as session:
         last = jobs.get_job(session, before) if before else None
-        found = jobs.list_ids(session, limit=limit + 1, before=last, wanted=wanted)
+        found = job_lists.list_ids(session, limit=limit + 1, before=last, wanted=wanted)
     after = found[limit - 1] if len(found) > limit else None
     return jsonify(IdListShape(ids=list(found[:limit]), next=after))
 
@@ -95,8 +95,8 @@ def _chosen(here: Site, wish: Mapping[str, Any]) -> tuple[Sequence[str], int]:
     if "ids" in wish:
         return list(dict.fromkeys(wish["ids"])), 0
     with here.store.read() as session:
-        wanted = jobs.Filter(failure=wish["failure"])
-        failed = jobs.list_ids(session, limit=MOST_IDS, wanted=wanted)
+        wanted = job_lists.Filter(failure=wish["failure"])
+        failed = job_lists.list_ids(session, limit=MOST_IDS, wanted=wanted)
     return failed[:MOST_AT_ONCE], len(failed[MOST_AT_ONCE:])
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from models import jobs
+from models import job_lists
 from models.errors import StoreBusy
 from models.hints import BROKER_AWAY, check_broker
 from telemetry.registry import our_version
@@ -81,4 +81,4 @@ def _parts() -> tuple[Part, ...]:
 
 def _use_store(here: Site) -> None:
     with here.store.read() as session:
-        jobs.count_jobs(session)
+        job_lists.count_jobs(session)

@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from models import activity, jobs, workers
+from models import activity, job_lists, workers
 from models.errors import FAILURES, StoreBusy
 from models.hints import BROKER_AWAY, waiting_hints
 from models.tables import JobState
@@ -61,8 +61,8 @@ def _facts(here: Site) -> Iterator[Metric]:
 
 def _of_store(here: Site) -> Iterator[Metric]:
     with here.store.read() as session:
-        counts = jobs.count_jobs(session)
-        failures = jobs.count_failures(session)
+        counts = job_lists.count_jobs(session)
+        failures = job_lists.count_failures(session)
         waiting = {it.commentator: it for it in activity.queue(session)}
         age_ms = activity.oldest_age_ms(session)
         alive = workers.list_alive(session)

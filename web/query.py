@@ -6,7 +6,7 @@ from flask import request
 
 from models.commentators import COMMENTATORS
 from models.errors import InvalidRequest
-from models.jobs import Filter
+from models.job_lists import Filter
 from models.tables import JobState
 
 LATEST_MS = 2**53

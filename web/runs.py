@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, url_for
 from sqlalchemy.orm import Session
 
-from models import jobs, runs
+from models import job_lists, jobs, runs
 from models.comparison import Row, Side, align, compare, is_different
 from models.errors import Conflict, InvalidRequest, StoreBusy
 from models.idempotency import Answer
@@ -53,7 +53,9 @@ def index(job_id: str) -> Response:
     with site().store.read() as session:
         video_id = jobs.get_job(session, job_id).video_id
         last = jobs.get_job(session, before) if before else None
-        found = jobs.list_of_video(session, video_id, limit=limit + 1, before=last, wanted=wanted)
+        found = job_lists.list_of_video(
+            session, video_id, limit=limit + 1, before=last, wanted=wanted
+        )
         answer = RunListShape(
             runs=[_run_shape(session, job) for job in found[:limit]],
             next=found[limit - 1].id if len(found) > limit else None,

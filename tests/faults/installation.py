@@ -16,7 +16,7 @@ import psutil
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from models import jobs
+from models import job_lists
 from models.chunks import MAX_ATTEMPTS
 from models.errors import StoreBusy
 from models.media import Media, folder_media
@@ -189,7 +189,7 @@ class Installation:
 
     def count_jobs(self) -> dict[str, int]:
         with self.patiently() as store, store.read() as session:
-            return {state.value: count for state, count in jobs.count_jobs(session).items()}
+            return {state.value: count for state, count in job_lists.count_jobs(session).items()}
 
     def done(self) -> set[str]:
         with self.patiently() as store, store.read() as session:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import chunks, jobs
+from models import chunks, job_lists, jobs
 from models.additions import makings_of_all
 from models.chunks import LeaseLost
 from models.clock import now_ms
@@ -170,8 +170,8 @@ def test_lists_go_newest_first_and_page_without_gap(store: Store) -> None:
         for age, job in enumerate(made):
             job.created_ms = 1000 + age // 2  # some at the same millisecond
     with store.read() as session:
-        first = jobs.list_jobs(session, limit=3)
-        rest = jobs.list_jobs(session, limit=3, before=first[-1])
+        first = job_lists.list_jobs(session, limit=3)
+        rest = job_lists.list_jobs(session, limit=3, before=first[-1])
         times = [job.created_ms for job in (*first, *rest)]
     assert {job.id for job in (*first, *rest)} == {job.id for job in made}
     assert len(first) + len(rest) == 5

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from models import jobs
+from models import job_lists
 from tests.web.clips import write_clip
 from tests.web.server import Server, running_server
 
@@ -59,7 +59,7 @@ def assert_nothing_is_left(server: Server) -> None:
         time.sleep(0.05)
     assert left == []
     with server.store.read() as session:
-        assert jobs.count_jobs(session) == {}
+        assert job_lists.count_jobs(session) == {}
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(server: Server, broadcast: Path) -> None:
