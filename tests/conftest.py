@@ -72,6 +72,10 @@ def _migrated_postgres(_postgres: str | None) -> Iterator[str | None]:
         yield None
         return
     with fresh_database(_postgres) as url:
+        with psycopg.connect(url, autocommit=True) as connection:  # no test of it ends the server
+            connection.execute(
+                f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit TO off"
+            )
         _migrate(url)
         yield url
 

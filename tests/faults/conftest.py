@@ -1,4 +1,4 @@
-"""An installation of each kind, shared by the tests of a module."""
+"""An installation of each kind, shared by the tests of this folder."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.faults.figures import Figures
 from tests.faults.installation import Installation, running_installation
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+@pytest.fixture(scope="package", params=["sqlite", "postgres"])
 def installation(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
