@@ -118,9 +118,8 @@ class Playbacks:
                     exc_info=error.__cause__,
                 )
                 self._write_note(wish.video_id, "failed", 0.0, str(error))
-            except (
-                Exception
-            ):  # the thread goes on to the next wish, and the page must hear of this one
+            except Exception:
+                # the thread goes on to the next wish, and the page must hear of this one
                 log.exception("no copy for playing video_id=%s", wish.video_id)
                 self._write_note(
                     wish.video_id, "failed", 0.0, "A bug of ours: see the server's log."

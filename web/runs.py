@@ -101,9 +101,8 @@ def _start(job_id: str, wish: Mapping[str, Any], deed: Deed) -> Answer:
     submission.queued(new_id, source=job_id)
     try:
         here.media.take_stills(job_id, new_id, (w for span in taken for w in range(*span)))
-    except (
-        StoreBusy
-    ) as error:  # the run is queued: who heard of a failure would ask for another one
+    except StoreBusy as error:
+        # the run is queued: who heard of a failure would ask for another one
         log.warning("stills not taken over job_id=%s reason=%s", new_id, error)
     return answers[-1]
 

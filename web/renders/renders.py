@@ -120,9 +120,8 @@ class Renders:
             log.warning("not rendered %s reason=%s", facts, error, exc_info=error.__cause__)
             self._note_failed(order, str(error))
             return "failed"
-        except (
-            Exception
-        ):  # the thread goes on to the next order, and the page must hear of this one
+        except Exception:
+            # the thread goes on to the next order, and the page must hear of this one
             log.exception("not rendered %s", facts)
             self._note_failed(order, "A bug of ours: see the server's log.")
             return "failed"
