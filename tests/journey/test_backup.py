@@ -68,12 +68,12 @@ def test_a_backup_under_a_running_worker_goes_on_elsewhere(
         with stack.client() as client:
             job_id = client.submit(clip, {})["id"]
         wait_for(lambda: len(stored(stack, job_id)) >= 5, "a job under way")
-        said = run(
-            *(sys.executable, "-m", "cli", "backup", copy), DATA_DIR=str(tmp_path / "data"), **first
-        )
-        assert "new files" in said
+        url = first.get("DATABASE_URL", "")
+        back_up(replace(Settings(), data_dir=tmp_path / "data", database_url=url), copy)
         assert stack.wait_until_ended(job_id) == "done"  # it did no harm
         assert stored(stack, job_id) == list(range(WINDOWS))
+        command = (sys.executable, "-m", "cli", "backup", tmp_path / "later")
+        assert "new files" in run(*command, DATA_DIR=str(tmp_path / "data"), **first)
     if kind == "postgres":
         run("pg_restore", "--no-owner", "--dbname", second["DATABASE_URL"], copy / "store.dump")
     data = restore_as_documented(copy, tmp_path / "restored")
