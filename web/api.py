@@ -7,6 +7,7 @@ from models import job_lists, jobs
 from models.errors import InvalidRequest
 from models.idempotency import Answer
 from models.job_lists import Filter
+from models.paging import Place, next_place
 from models.segments import first_missing, list_segments
 from models.tables import CommentKind, Job, JobState, Video
 from web import actions
@@ -15,7 +16,7 @@ from web.intake import queue_incoming
 from web.limits import one_upload
 from web.once import answered, once
 from web.playback import playback_shape
-from web.query import choice, job_filter, whole_number
+from web.query import choice, job_filter, place, whole_number
 from web.shapes import JobListShape, JobShape, PlaybackShape, SegmentListShape
 from web.site import Site, site
 from web.uploads import FORM_BYTES, check_room, check_size, receive
@@ -62,26 +63,20 @@ def index() -> Response:
     """List jobs, newest first."""
     here = site()
     limit = whole_number("limit", JOBS_A_PAGE, 1, MOST_JOBS)
-    before = request.args.get("before")
-    wanted = job_filter()
+    before, wanted = place(), job_filter()
     body = here.answers.get(
         ("list", limit, before, wanted), lambda: _list(here, limit, before, wanted).get_data()
     )
     return Response(body, mimetype="application/json")
 
 
-def _list(here: Site, limit: int, before: str | None, wanted: Filter) -> Response:
+def _list(here: Site, limit: int, before: Place | None, wanted: Filter) -> Response:
     with here.store.read() as session:
-        rows = job_lists.list_jobs(
-            session,
-            limit=limit + 1,
-            before=jobs.get_job(session, before) if before else None,
-            wanted=wanted,
-        )
+        rows = job_lists.list_jobs(session, limit=limit + 1, before=before, wanted=wanted)
         counts = job_lists.count_jobs(session)
         answer = JobListShape(
             jobs=job_shapes(session, here, rows[:limit]),
-            next=rows[limit - 1].id if len(rows) > limit else None,
+            next=next_place(rows, limit),
             counts={state.value: counts.get(state, 0) for state in JobState},
             failures=job_lists.count_failures(session),
         )

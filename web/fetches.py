@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from models import fetches
 from models.errors import AppError, InvalidRequest, NotFound
+from models.paging import next_place
 from models.tables import Fetch, FetchKind, new_id
 from web.fetching.download import name_in
 from web.fetching.folder import check_file, list_folder
@@ -14,7 +15,7 @@ from web.fetching.watcher import watch_wish
 from web.filenames import clean_filename
 from web.intake import refusal_of, remove_upload
 from web.limits import count_upload
-from web.query import whole_number
+from web.query import place, whole_number
 from web.shapes import (
     EntryShape,
     FetchesBegunShape,
@@ -153,13 +154,12 @@ def index() -> Response:
     """List your fetches without a job, and those of files that came into the folder."""
     here = site()
     limit = whole_number("limit", FETCHES_A_PAGE, 1, MOST_FETCHES)
-    before = request.args.get("before")
+    before = place()
     with here.store.read() as session:
-        last = fetches.get_fetch(session, before, g.visitor) if before else None
-        rows = fetches.list_fetches(session, g.visitor, limit=limit + 1, before=last)
+        rows = fetches.list_fetches(session, g.visitor, limit=limit + 1, before=before)
     answer = FetchListShape(
         fetches=[_shape(here, row) for row in rows[:limit]],
-        next=rows[limit - 1].id if len(rows) > limit else None,
+        next=next_place([row.upload for row in rows], limit),
     )
     return jsonify(answer)
 

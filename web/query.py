@@ -7,6 +7,7 @@ from flask import request
 from models.commentators import COMMENTATORS
 from models.errors import InvalidRequest
 from models.job_lists import Filter
+from models.paging import Place
 from models.tables import JobState
 
 LATEST_MS = 2**53
@@ -44,6 +45,12 @@ def job_filter() -> Filter:
         from_ms=moment("from"),
         until_ms=moment("until"),
     )
+
+
+def place() -> Place | None:
+    """Read behind what a list goes on; None for its first page."""
+    text = request.args.get("before", "")
+    return Place.parse(text) if text else None
 
 
 def moment(name: str) -> int | None:

@@ -43,6 +43,18 @@ def test_every_list_of_jobs_goes_on_where_it_ended(
     assert pages(client, "/api/jobs/ids", "ids", limit="2") == [ids[:2], ids[2:]]
 
 
+def test_a_list_goes_on_though_where_its_page_ended_is_deleted_meanwhile(
+    client: FlaskClient, jobs: list[dict[str, Any]]
+) -> None:
+    for path, name in (("/api/jobs", "jobs"), ("/api/jobs/ids", "ids")):
+        page = client.get(path, query_string={"limit": "1"}).get_json()
+        newest = page[name][0] if name == "ids" else page[name][0]["id"]
+        client.delete(f"/api/jobs/{newest}")
+        rest = pages(client, path, name, limit="2", before=page["next"])
+        assert len(rest[0]) == len(jobs) - 1
+        jobs.pop()
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [
