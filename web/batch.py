@@ -26,6 +26,7 @@ bp = Blueprint("batch", __name__, url_prefix="/api/jobs")
 
 MOST_AT_ONCE = 200
 MOST_EXPORTED = 2000
+_EXPORT_BYTES = 2**19  # of a form with so many ids, each in a part of its own
 MOST_IDS = 10_000
 
 _WISH = (
@@ -117,6 +118,8 @@ def _outcome(here: Site, act: Any, job_id: str) -> OutcomeShape:
 @bp.post("/export")
 def export() -> Response:
     """Send the exports of many jobs as one ZIP: a form with `format`, `text`, `cues` and `id`, once for each job."""
+    request.max_content_length = request.max_form_memory_size = _EXPORT_BYTES
+    request.max_form_parts = MOST_EXPORTED + 10
     name = request.form.get("format", "srt")
     writer = WRITERS.get(name)
     if writer is None:

@@ -1,6 +1,7 @@
 """Reads the values of an address's query; every refusal names the field and what it takes."""
 
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from flask import request
 
@@ -41,7 +42,7 @@ def job_filter() -> Filter:
     return Filter(
         state=job_state(request.args.get("state", "")),
         commentator=choice("commentator", COMMENTATORS),
-        filename=request.args.get("filename") or None,
+        filename=normalize("NFC", request.args.get("filename", "")) or None,
         from_ms=moment("from"),
         until_ms=moment("until"),
     )
