@@ -240,6 +240,8 @@ class Addition(Table):
     finished_ms: Mapped[int | None] = mapped_column(BigInteger)
     failure_kind: Mapped[str | None] = mapped_column(String(16))
     failure_text: Mapped[str | None] = mapped_column(Text)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What this is to replace, until it is finished: how that ended, and its passages."""
 
 
 class Passage(Table):

@@ -142,9 +142,9 @@ def utterance_record(row: Utterance) -> UtteranceRecord:
 
 
 def read_summary(session: Session, job_id: str) -> SummaryRecord | None:
-    """Return the finished summary; None if there is none, or nothing was said that it could tell."""
+    """Return the finished summary, the one before where making it anew failed; None where nothing is told."""
     addition = session.get(Addition, (job_id, AdditionKind.SUMMARY))
-    if addition is None or addition.finished_ms is None or addition.failure_kind is not None:
+    if addition is None or addition.finished_ms is None:
         return None
     whole, chapters = get_whole(session, job_id), list_chapters(session, job_id)
     return summary_record(addition.finished_ms, whole, chapters) if whole else None
