@@ -85,6 +85,7 @@ def _list(here: Site, limit: int, before: Place | None, wanted: Filter) -> Respo
 
 @bp.get("/jobs/<id:job_id>")
 def show(job_id: str) -> Response:
+    """Tell of a job: its video, its parameters, how far it is and where its files are."""
     here = site()
     body = here.answers.get(("job", job_id), lambda: jsonify(_shape(here, job_id)).get_data())
     return Response(body, mimetype="application/json")
@@ -130,24 +131,28 @@ def want_playback(job_id: str) -> tuple[Response, int]:
 
 @bp.post("/jobs/<id:job_id>/cancel")
 def cancel(job_id: str) -> Response:
+    """End a queued, running or paused job; what was said so far stays."""
     actions.cancel(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
 
 @bp.post("/jobs/<id:job_id>/pause")
 def pause(job_id: str) -> Response:
+    """Pause a queued or running job; windows that are being commented are still stored."""
     actions.pause(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
 
 @bp.post("/jobs/<id:job_id>/resume")
 def resume(job_id: str) -> Response:
+    """Let a paused job go on where it stood."""
     actions.resume(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
 
 @bp.post("/jobs/<id:job_id>/retry")
 def retry(job_id: str) -> Response:
+    """Take up a failed or cancelled job again, at the first window that is missing."""
     actions.retry(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
@@ -164,6 +169,7 @@ def change(job_id: str) -> Response:
 
 @bp.delete("/jobs/<id:job_id>")
 def delete(job_id: str) -> tuple[str, int]:
+    """Delete a job with all that was said, and its video unless another job uses it."""
     actions.delete(site(), job_id)
     return "", 204
 

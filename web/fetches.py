@@ -45,7 +45,7 @@ _WISH = (
 
 @bp.get("/folder")
 def show_folder() -> Response:
-    """List a folder in the server's."""
+    """List what a folder of the server holds: videos and folders."""
     here = site()
     _check_offered(here, FetchKind.FOLDER)
     path = request.args.get("path", "")
@@ -84,7 +84,7 @@ def _watch_trouble(here: Site) -> str | None:
 
 @bp.post("/fetches")
 def begin() -> tuple[Response, int]:
-    """Begin to fetch, each for itself: what can't be fetched doesn't stop the others."""
+    """Begin to fetch files, each for itself: what can't be fetched doesn't stop the others."""
     here = site()
     request.max_content_length = _REQUEST_BYTES
     kind, addresses, wish = _read_wish(here)
@@ -166,13 +166,14 @@ def index() -> Response:
 
 @bp.get("/fetches/<id:fetch_id>")
 def show(fetch_id: str) -> Response:
+    """Tell how far a fetch is, or why it was refused."""
     here = site()
     return jsonify(_shape(here, _get(here, fetch_id)))
 
 
 @bp.post("/fetches/<id:fetch_id>/retry")
 def retry(fetch_id: str) -> Response:
-    """Try a refused one again."""
+    """Try a refused fetch again."""
     here = site()
     with here.store.write() as session:
         fetch = fetches.get_fetch(session, fetch_id, g.visitor)
@@ -182,7 +183,7 @@ def retry(fetch_id: str) -> Response:
 
 @bp.delete("/fetches/<id:fetch_id>")
 def remove(fetch_id: str) -> tuple[str, int]:
-    """Give it up, or forget that it was refused. A job that it has become stays."""
+    """Give a fetch up, or forget that it was refused. A job that it has become stays."""
     here = site()
     remove_upload(here, _get(here, fetch_id).id)
     return "", 204

@@ -174,6 +174,7 @@ def index() -> Response:
 
 @bp.get("/<id:upload_id>")
 def show(upload_id: str) -> Response:
+    """Tell how far an upload is, which job it has become, or why it was refused."""
     here = site()
     return jsonify(_shape(here, _get(here, upload_id)))
 

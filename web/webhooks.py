@@ -67,7 +67,7 @@ def change(webhook_id: str) -> Response:
 
 @bp.delete("/<id:webhook_id>")
 def remove(webhook_id: str) -> tuple[str, int]:
-    """Delete it with what it was not told yet."""
+    """Delete a webhook with what it was not told yet."""
     with site().store.write() as session:
         webhooks.remove_webhook(session, webhook_id)
     return "", 204
@@ -84,7 +84,7 @@ def rotate(webhook_id: str) -> Response:
 
 @bp.get("/<id:webhook_id>/deliveries")
 def deliveries(webhook_id: str) -> Response:
-    """List what it was told or is to be told, newest first, with every attempt."""
+    """List what a webhook was told or is to be told, newest first, with every attempt."""
     limit = whole_number("limit", DELIVERIES_A_PAGE, 1, MOST_DELIVERIES)
     state, event = choice("state", DeliveryState), choice("event", Event)
     before = place()
@@ -107,7 +107,7 @@ def deliveries(webhook_id: str) -> Response:
 
 @bp.post("/<id:webhook_id>/deliveries/<id:delivery_id>/redeliver")
 def redeliver(webhook_id: str, delivery_id: str) -> tuple[Response, int]:
-    """Send it again at once, under the same id."""
+    """Send a delivery again at once, under the same id."""
     with site().store.write() as session:
         row = webhooks.redeliver(session, webhook_id, delivery_id)
     return jsonify(_delivery_shape(row)), 202
