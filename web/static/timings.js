@@ -65,9 +65,10 @@ export class Timings {
     });
   }
 
-  /** Show all segments that there are, soon. */
+  /** Show all segments that this job said, soon: what it took over was timed in another. */
   update(segments, windowCount) {
-    this.segments = segments;
+    this.segments = segments.filter((segment) => segment.taken_from === null);
+    if (!this.segments.length) return;
     this.windowCount = windowCount;
     this.place.hidden = false;
     this.pending ??= this.near.then(() => pause(DRAW_MS)).then(async () => {
