@@ -331,7 +331,7 @@ def note_network(session: Session, job_id: str, network: dict[str, str]) -> None
 def fail(
     session: Session, job_id: str, failure: AppError, step: int, stage: int = Stage.WINDOWS
 ) -> None:
-    """End the job as failed, unless it has ended or been paused otherwise meanwhile.
+    """End the job as failed, unless it has ended otherwise meanwhile.
 
     Where only an addition failed, the job goes on without it.
     """
