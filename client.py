@@ -9,8 +9,10 @@ Answers are the API's own JSON, typed. A request whose answer got lost, or that 
 (429, 503), is sent again a few times; one that makes something carries a key, so that it is done once.
 """
 
+import errno
 import io
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,7 +107,8 @@ class Client:
         """Upload a file and queue it.
 
         `sent` is told of each piece's bytes as it leaves, and of less than none when it must be sent again.
-        A `key` of your own makes it one job however often you call, within a day.
+        A `key` of your own makes it one job however often you call, within a day. Of a file that grows, what
+        it was at first is sent. Raises OSError if it can't be read to there.
         """
         filename = path.name.encode(errors="replace").decode()
         with _ToldFile(path, sent) as file:
@@ -444,14 +447,30 @@ def _parse(lines: Iterator[str]) -> Iterator[tuple[Event, int]]:
 
 
 class _ToldFile(io.FileIO):
-    """A file that tells of each piece that is read of it."""
+    """A file that tells of each piece that is read of it, and is as long as it was when it was opened.
+
+    Its length is told to the server before its bytes are: neither more nor less may follow.
+    """
 
     def __init__(self, path: Path, sent: Callable[[int], None]) -> None:
         super().__init__(path)
         self._sent = sent
+        self._length = os.fstat(super().fileno()).st_size
+
+    def fileno(self) -> int:
+        """Let httpx not ask the system for the length: it may be another by now."""
+        raise io.UnsupportedOperation("fileno")
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_END:
+            return super().seek(self._length + offset)
+        return super().seek(offset, whence)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        piece = super().read(-1 if size is None else size)
+        left = self._length - self.tell()
+        piece = super().read(left if size is None or size < 0 else min(size, left))
+        if left and size and not piece:
+            raise OSError(errno.EIO, "it became shorter while it was sent", self.name)
         self._sent(len(piece))
         return piece
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -29,6 +30,8 @@ EXTENSIONS = {
 
 SPOKEN = ("m4a", "wav")
 
+_BAD = {"unreadable", "refused", "failed", "cancelled", "not written"}
+
 _LONGEST_NAME = 255  # bytes, on common file systems
 _POLL_S = 0.5
 
@@ -50,6 +53,10 @@ class Wish:
     wait: bool
 
 
+class _Unreadable(Exception):
+    """A file here can't be read, or not to its end; the text names it."""
+
+
 def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
     """Submit all, then wait for all; a bad file doesn't stop the others. Return the exit status."""
     alone = len(files) == 1
@@ -62,6 +69,9 @@ def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
         except Refused as refusal:
             results["refused"] += 1
             click.echo(f"refused ({refusal.kind}): {printable(str(refusal))}", err=True)
+        except _Unreadable as error:  # it is gone, or its disk is
+            results["unreadable"] += 1
+            click.echo(f"not sent: {printable(str(error))}", err=True)
     for job in jobs:
         try:
             if wish.wait:
@@ -75,7 +85,7 @@ def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
     if not alone:
         totals = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
         click.echo(totals, err=True)
-    return 1 if results.keys() & {"refused", "failed", "cancelled", "not written"} else 0
+    return 1 if results.keys() & _BAD else 0
 
 
 def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
@@ -90,10 +100,20 @@ def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
 
 
 def _upload(client: Client, path: Path, wish: Wish) -> "JobShape":
-    with click.progressbar(
-        length=path.stat().st_size, label=f"upload {printable(path.name)[:40]}", file=sys.stderr
-    ) as bar:
-        return client.submit(path, wish.parameters, bar.update)
+    """Raises Refused or _Unreadable."""
+    label = f"upload {printable(path.name)[:40]}"
+    try:
+        size = path.stat().st_size
+        with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
+            job = client.submit(path, wish.parameters, bar.update)
+    except OSError as error:
+        raise _Unreadable(f"{path}: {error.strerror or error}") from error
+    with suppress(OSError):  # sent it is, whatever has become of it since
+        if path.stat().st_size > size:
+            click.echo(
+                f"note: {printable(path.name)} grows: sent is what it was at first", err=True
+            )
+    return job
 
 
 def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":

@@ -1,5 +1,6 @@
 """The client on a real server, and on one that answers as bad servers do."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,6 +132,24 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(clip: Path) -> None
     assert sum(told) == clip.stat().st_size
 
 
+def test_a_file_that_grows_is_sent_as_it_was_and_one_that_shrinks_is_told(tmp_path: Path) -> None:
+    recording = tmp_path / "recording.ts"
+    recording.write_bytes(b"x" * 200_000)
+    told: list[int] = []
+
+    def grow(sent: int) -> None:
+        told.append(sent)
+        with recording.open("ab") as file:
+            file.write(b"y" * 1000)
+
+    with troubled(201) as (url, came), Client(url) as client:
+        client.submit(recording, {}, grow)
+        assert sum(told) == 200_000
+        with pytest.raises(OSError, match="shorter while it was sent"):
+            client.submit(recording, {}, lambda _: os.truncate(recording, 1000))
+    assert len(came) == 1
+
+
 def test_what_is_under_way_after_a_lost_answer_is_asked_for_until_it_is_there(clip: Path) -> None:
     with troubled(None, *[409] * 5, 201, under_way=409) as (url, came), Client(url) as client:
         client.submit(clip, {})
@@ -176,16 +195,21 @@ def test_it_gives_up_after_a_few_tries() -> None:
     assert len(came) == 4
 
 
-def test_a_job_deleted_meanwhile_does_not_stop_the_others(
-    server: Server, client: Client, clip: Path, tmp_path: Path
+def test_a_file_that_vanished_or_a_job_deleted_meanwhile_does_not_stop_the_others(
+    server: Server,
+    client: Client,
+    clip: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     files = [tmp_path / "gone.mp4", tmp_path / f"{'映' * 80}.mp4"]
     for file in files:
         file.write_bytes(clip.read_bytes())
     wish = Wish({}, {"txt": f"{tmp_path}/new/results/"}, wait=True)
+    vanished = Origin("file", str(tmp_path / "vanished.mp4"))
     statuses: list[int] = []
     names = {file.name for file in files}
-    origins = [Origin("file", str(file)) for file in files]
+    origins = [vanished, *(Origin("file", str(file)) for file in files)]
     runner = threading.Thread(
         target=lambda: statuses.append(submit_files(client, origins, wish)), daemon=True
     )
@@ -205,6 +229,7 @@ def test_a_job_deleted_meanwhile_does_not_stop_the_others(
                 kept = job["id"]
     runner.join(60)
     assert statuses == [1]
+    assert "1 done, 1 refused, 1 unreadable" in capfd.readouterr().err
     (written,) = (tmp_path / "new" / "results").iterdir()
     assert written.name.startswith("映" * 70)
     assert written.name.endswith(f"-{kept}.txt")
