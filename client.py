@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -42,12 +42,16 @@ if TYPE_CHECKING:
         WebhookShape,
     )
 
+Answer = TypeVar("Answer")
+
 ENDED = ("done", "failed", "cancelled")
 TRIES = 4
 LONGEST_PAUSE_S = 30.0  # between two of them; told to wait longer, a call fails
 LONGEST_UNDER_WAY_S = 15 * 60.0  # that a server holds a key; then it is free again
+PATIENCE_S = 10 * 60.0  # of what waits, with a server that went away: it may be restarted
 
 _POLL_S = 2.0  # where the server has no room for one more stream
+_LONGEST_BACK_OFF_S = 10.0
 _SILENCE_S = 60.0  # of a stream, which speaks every 15 s
 
 
@@ -229,12 +233,19 @@ class Client:
         self._send("DELETE", _job(job_id))
 
     def wait(
-        self, job_id: str, changed: "Callable[[JobShape], None]" = lambda _: None
+        self,
+        job_id: str,
+        changed: "Callable[[JobShape], None]" = lambda _: None,
+        lost: Callable[[ClientError], None] = lambda _: None,
     ) -> "JobShape":
-        """Return the job once it has ended; `changed` is told of it meanwhile."""
+        """Return the job once it has ended; `changed` is told of it meanwhile.
+
+        A server that goes away is waited for, as outlast() does, and `lost` is told.
+        """
         while True:
+            is_broken = False
             try:
-                for event in self.events(job_id, since=2**31 - 1):
+                for event, _ in self._listen(job_id, since=2**31 - 1):
                     if event.name == "deleted":
                         break
                     if event.name == "job":
@@ -242,44 +253,49 @@ class Client:
                         changed(job)
                         if job["state"] in ENDED:
                             return job
-            except Refused as refusal:
-                if refusal.kind != "unavailable":
+            except (Refused, httpx.TransportError) as error:
+                if isinstance(error, Refused) and error.kind != "unavailable":
                     raise
-                time.sleep(_POLL_S)
-            job = self.job(
-                job_id
-            )  # also where the stream ended early; raises Refused for one deleted
+                is_broken = True
+            # Also where the stream ended early. Raises Refused for a deleted one.
+            job = outlast(lambda: self.job(job_id), lost)
             changed(job)
             if job["state"] in ENDED:
                 return job
+            if is_broken:
+                time.sleep(_POLL_S)
 
     def events(self, job_id: str, since: int = 0) -> Iterator[Event]:
         """Yield what happens to a job, from window `since` on, until it has ended; reconnects by itself."""
         failures = 0
         while True:
             try:
-                with self._http.stream(
-                    "GET",
-                    f"{_job(job_id)}/events",
-                    params={"since": str(since)},
-                    timeout=httpx.Timeout(30, read=_SILENCE_S),
-                ) as answer:
-                    if not answer.is_success:
-                        answer.read()
-                        raise _refusal(answer)
-                    for event, last_id in _parse(answer.iter_lines()):
-                        failures = 0
-                        since = max(since, last_id)
-                        yield event
-                        if event.name == "deleted" or (
-                            event.name == "job" and event.data["state"] in ENDED
-                        ):
-                            return
+                for event, last_id in self._listen(job_id, since):
+                    failures = 0
+                    since = max(since, last_id)
+                    yield event
+                    if event.name == "deleted" or (
+                        event.name == "job" and event.data["state"] in ENDED
+                    ):
+                        return
             except httpx.TransportError as error:
                 failures += 1
                 if failures == TRIES:
                     raise self._unreachable(error) from error
             time.sleep(_pause_s(failures, None))
+
+    def _listen(self, job_id: str, since: int) -> Iterator[tuple[Event, int]]:
+        """Yield the events of one connection. Raises Refused, or TransportError where it breaks."""
+        with self._http.stream(
+            "GET",
+            f"{_job(job_id)}/events",
+            params={"since": str(since)},
+            timeout=httpx.Timeout(30, read=_SILENCE_S),
+        ) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refusal(answer)
+            yield from _parse(answer.iter_lines())
 
     def export(self, job_id: str, export_format: str, **choices: str) -> str:
         """Return the commentary so far as srt, vtt, json … with `text`, `cues` as chosen."""
@@ -402,6 +418,31 @@ class Client:
             f"No Reelnotes server answers at {self._http.base_url} ({error}). "
             "Start one with `reelnotes serve`, or name it with --server."
         )
+
+
+def outlast(
+    ask: Callable[[], Answer], lost: Callable[[ClientError], None] = lambda _: None
+) -> Answer:
+    """Ask until a server that went away is back, within PATIENCE_S; `lost` is told once why it must be.
+
+    Raises Unreachable if it doesn't come back, and whatever else `ask` raises.
+    """
+    tried, ends = 0, time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except (Unreachable, Refused) as error:
+            if isinstance(error, Refused) and error.status not in (502, 503, 504):
+                raise  # by the server itself, not by a proxy before it or for the store behind it
+            if time.monotonic() > ends:
+                raise Unreachable(
+                    f"{error} Given up after {PATIENCE_S / 60:.0f} minutes: "
+                    "what the server was given goes on once it is back."
+                ) from error
+            tried += 1
+            if tried == 1:
+                lost(error)
+            time.sleep(min(_pause_s(tried, None), _LONGEST_BACK_OFF_S))
 
 
 def new_key() -> str:

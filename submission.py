@@ -4,16 +4,17 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from client import Client, Refused
+from client import PATIENCE_S, Client, ClientError, Refused, outlast
 from models.printable import printable
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":
             if fetch["size_bytes"]:
                 bar.update(1000 * fetch["offset_bytes"] // fetch["size_bytes"] - bar.pos)
             time.sleep(_POLL_S)
-            fetch = client.fetch_state(fetch["id"])
+            fetch = outlast(partial(client.fetch_state, fetch["id"]), _tell_lost)
     if fetch["failure"]:
         raise Refused(fetch["failure"]["kind"], fetch["failure"]["message"])
     return client.job(fetch["job"] or "")
@@ -137,12 +138,20 @@ def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":
 def _wait(client: Client, job: "JobShape") -> "JobShape":
     label = f"comment {printable(job['filename'])[:39]}"
     with click.progressbar(length=job["windows_total"], label=label, file=sys.stderr) as bar:
-        job = client.wait(job["id"], lambda now: bar.update(now["windows_done"] - bar.pos))
+        job = client.wait(
+            job["id"], lambda now: bar.update(now["windows_done"] - bar.pos), _tell_lost
+        )
     if job["failure"]:
         click.echo(
             f"failed ({job['failure']['kind']}): {printable(job['failure']['message'])}", err=True
         )
     return job
+
+
+def _tell_lost(error: ClientError) -> None:
+    minutes = round(PATIENCE_S / 60)
+    told = f"waiting up to {minutes} minutes for the server: {printable(str(error))}"
+    click.echo(f"\nnote: {told}", err=True)
 
 
 def write_exports(
@@ -166,9 +175,10 @@ def write_exports(
         ):
             status = 1
             continue
-        pieces = client.save(job["id"], export_format, fitting)
         try:
-            first = next(pieces, b"")
+            first, pieces = outlast(
+                partial(_begin, client, job["id"], export_format, fitting), _tell_lost
+            )
         except Refused as refusal:  # chapters or speech that this job doesn't have
             click.echo(f"no {export_format}: {printable(str(refusal))}", err=True)
             status = 1
@@ -189,6 +199,14 @@ def write_exports(
     return status
 
 
+def _begin(
+    client: Client, job_id: str, export_format: str, choices: Mapping[str, str]
+) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first piece of an export, and the others. Raises what client.save() raises."""
+    pieces = client.save(job_id, export_format, choices)
+    return next(pieces, b""), pieces
+
+
 def _fitting(export_format: str, choices: Mapping[str, str]) -> dict[str, str]:
     heeded = {"text", "voice" if export_format in SPOKEN else "cues"}
     return {name: value for name, value in choices.items() if name in heeded}
@@ -207,7 +225,7 @@ def _render(
             if render["state"] in ("ready", "failed"):
                 break
             time.sleep(_POLL_S)
-            render = client.render(job["id"], export_format, choices)
+            render = outlast(partial(client.render, job["id"], export_format, choices), _tell_lost)
     for note in render["notes"]:
         click.echo(f"note: {printable(note)}", err=True)
     if render["message"]:

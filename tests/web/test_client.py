@@ -1,6 +1,7 @@
 """The client on a real server, and on one that answers as bad servers do."""
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, Refused, Unreachable
+from client import Client, ClientError, Refused, Unreachable
 from submission import Origin, Wish, submit_files, write_exports
 from tests.web.clips import write_clip
 from tests.web.commenting import comment_windows
+from tests.web.line import Line
 from tests.web.receiver import running_receiver
 from tests.web.server import Server, running_server
 
@@ -76,9 +78,35 @@ def test_its_calls_reach_their_addresses(client: Client, clip: Path) -> None:
     assert (refused.value.kind, refused.value.status) == ("not-found", 404)
 
 
-def test_nobody_there_is_told_at_once() -> None:
-    with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable):
-        client.job("a" * 16)
+def test_waiting_outlives_a_server_that_is_away(client: Client, server: Server, clip: Path) -> None:
+    job_id = client.submit(clip, {})["id"]
+    client.change(job_id, "cancel")
+    lost: list[ClientError] = []
+    with socket.socket() as listener:  # nobody listens yet
+        listener.bind(("127.0.0.1", 0))
+        line = Line(server.port, listener)
+
+        def come_back(error: ClientError) -> None:
+            lost.append(error)
+            listener.listen()
+            threading.Thread(target=line.run, daemon=True).start()
+
+        with Client(line.url) as far:
+            assert far.wait(job_id, lost=come_back)["state"] == "cancelled"
+        listener.shutdown(socket.SHUT_RDWR)
+        line.cut()
+    assert len(lost) == 1
+
+
+def test_nobody_there_is_told_at_once_and_waited_for_only_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("client.PATIENCE_S", 0.1)
+    with Client("http://127.0.0.1:9") as client:
+        with pytest.raises(Unreachable):
+            client.job("a" * 16)
+        with pytest.raises(Unreachable, match="Given up after"):
+            client.wait("a" * 16)
 
 
 @contextmanager
@@ -142,12 +170,11 @@ def test_a_file_that_grows_is_sent_as_it_was_and_one_that_shrinks_is_told(tmp_pa
         with recording.open("ab") as file:
             file.write(b"y" * 1000)
 
-    with troubled(201) as (url, came), Client(url) as client:
+    with troubled(201, 201) as (url, _), Client(url) as client:
         client.submit(recording, {}, grow)
         assert sum(told) == 200_000
         with pytest.raises(OSError, match="shorter while it was sent"):
             client.submit(recording, {}, lambda _: os.truncate(recording, 1000))
-    assert len(came) == 1
 
 
 def test_what_is_under_way_after_a_lost_answer_is_asked_for_until_it_is_there(clip: Path) -> None:
