@@ -146,7 +146,8 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, "text/html", b"<h1>Welcome to nginx</h1>")
 
     def too_long(self, body: dict[str, Any]) -> None:
-        self.json(400, {"message": "This model's maximum context length is 4096 tokens."})
+        told = "'max_tokens' is too large: 96. This model's maximum context length is 4096 tokens."
+        self.json(400, {"message": told})
 
     def stream(self, text: str, finish_reason: str = "stop", usage: bool = True) -> None:
         self.begin_stream()

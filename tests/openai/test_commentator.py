@@ -191,9 +191,10 @@ def test_a_useless_answer_is_told_with_its_reason(opened: Open, network: str, wh
     assert why in str(failure.value)
 
 
-def test_a_prompt_that_is_too_long_is_not_sent_again(opened: Open) -> None:
+def test_a_prompt_that_is_too_long_is_not_sent_again(opened: Open, endpoint_url: str) -> None:
     with pytest.raises(PromptRefused, match="maximum context length is 4096"):
         comment(opened("too-long"))
+    assert "max_tokens" in last_request(endpoint_url, "too-long")
 
 
 def test_a_wrong_key_is_told_at_the_start(opened: Open) -> None:

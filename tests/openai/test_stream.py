@@ -11,6 +11,7 @@ import pytest
 
 from worker.openai.stream import Malformed, Reply, events, message_of, read_json
 from worker.openai.turns import Turns
+from worker.openai.untaken import untaken
 
 
 def received(*chunks: bytes) -> list[Any]:
@@ -100,6 +101,56 @@ def test_odd_counts_of_tokens_are_unknown(odd: Any) -> None:
 )
 def test_the_words_of_an_error_are_found_in_any_place(answer: Any, words: str) -> None:
     assert message_of(read_json(json.dumps(answer).encode())) == words
+
+
+def failure(message: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "invalid_request_error", **more}}
+
+
+EXTRA = {
+    "type": "extra_forbidden",
+    "loc": ["body", "top_k"],
+    "msg": "Extra inputs are not permitted",
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "field"),
+    [
+        (failure("No.", param="top_k", code="unknown_parameter"), "top_k"),
+        (failure("Not 0.2.", param="temperature", code="unsupported_value"), "temperature"),
+        (failure("No.", param="max_tokens", code="unsupported_parameter"), "max_tokens"),
+        (failure("Too large.", param="max_tokens", code="unsupported_value"), None),
+        ({"detail": [EXTRA]}, "top_k"),
+        ({"object": "error", "message": {"detail": [EXTRA]}}, "top_k"),
+        (failure(str([EXTRA])), "top_k"),
+        ([failure('Invalid JSON payload received. Unknown name "seed": Cannot find field.')], "seed"),
+        (failure("Unrecognized request argument supplied: top_k"), "top_k"),
+        (failure("Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                 "'max_completion_tokens' instead."), "max_tokens"),
+        (failure("Unsupported value: 'temperature' does not support 0.2 with this model."), "temperature"),
+        (failure("property 'top_k' is unsupported"), "top_k"),
+        (failure("Additional properties are not allowed ('seed' was unexpected)"), "seed"),
+        (failure("openai does not support parameters: ['top_k'], for model=m."), "top_k"),
+        (failure("Argument not supported on this model: seed"), "seed"),
+        (failure("`temperature` and `top_p` cannot both be specified."), "temperature"),
+        (failure("'max_tokens' or 'max_completion_tokens' is too large: 96. This model's maximum "
+                 "context length is 2048 tokens."), None),
+        (failure("max_tokens is too large: 9.", param="max_tokens", code="invalid_value"), None),
+        (failure("temperature must be at most 1"), None),
+        (failure("seed of life: this picture is not supported"), None),
+        (failure("Unknown parameter: 'detail'. Known: temperature, seed"), None),
+        (failure("Unknown parameter 'detail', expected one of top_k, seed"), None),
+        ({"detail": [EXTRA | {"loc": ["body", "detail"]}]}, None),
+        ({"detail": [EXTRA | {"type": "int_parsing", "msg": "no integer"}]}, None),
+        (failure("No.", param=["top_k"], code=["unknown_parameter"]), None),
+        ({"error": None, "detail": {"loc": 1}}, None),
+        ("top_k", None),
+    ],
+)  # fmt: skip
+def test_a_field_is_untaken_only_where_the_refusal_says_so(answer: Any, field: str | None) -> None:
+    sent = ("max_tokens", "top_k", "seed", "temperature")
+    assert untaken(answer, sent) == field
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import httpx
 
 from worker.openai.stream import Malformed, Reply, events, message_of, read_json
 from worker.openai.turns import Turns, back_off
+from worker.openai.untaken import untaken
 
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504)  # the same may be answered a little later
 _LONGEST_BODY = 2**20  # bytes of an answer that is no stream
@@ -191,17 +192,19 @@ class Endpoint:
         return sent, lost
 
     async def _refuse(self, answer: httpx.Response, sent: Mapping[str, Any]) -> None:
+        told: Any = None
         try:
-            message = message_of(read_json(await _bounded(answer)))
+            told = read_json(await _bounded(answer))
+            message = message_of(told)
         except Malformed as error:
             message = f"an answer that can't be read ({error})"
         if answer.status_code in _PASSING:
             raise _Passing(f"it answered {answer.status_code}: {message!r}")
         if answer.status_code in (400, 422):
-            for name in ("max_tokens", *OPTIONAL):
-                if name in sent and name in message:
-                    self._untaken.add(name)
-                    raise _Untaken(name)
+            name = untaken(told, [name for name in ("max_tokens", *OPTIONAL) if name in sent])
+            if name is not None:
+                self._untaken.add(name)
+                raise _Untaken(name)
         raise Refused(answer.status_code, message)
 
 
