@@ -316,6 +316,7 @@ class Settings:
                 f"OPENAI_JPEG_QUALITY must be 1 to 95, not {self.openai_jpeg_quality}."
             )
         self._check_ways_in()
+        self._check_keys()
         if self.proxies < 0 or self.access_log not in (0, 1):
             raise BadSetting("PROXIES must be 0 or more, ACCESS_LOG 0 or 1.")
         if self.proxies and not self.password:
@@ -331,6 +332,14 @@ class Settings:
                 f"PASSWORD is too short for WEB_HOST {self.web_host}, which others can reach: take "
                 f"{SHORTEST_PASSWORD} characters or more."
             )
+
+    def _check_keys(self) -> None:
+        for name in ("openai_key", "transcribe_key", "hub_token"):
+            if not re.fullmatch("[!-~]*", getattr(self, name)):
+                raise BadSetting(
+                    f"{name.upper()} holds what no key does, a blank or a character beyond ASCII: "
+                    "copy it again, without what stands around it."
+                )
 
     def _check_ways_in(self) -> None:
         if self.server_folder and not Path(self.server_folder).is_absolute():

@@ -16,6 +16,8 @@ from settings import BadSetting, Settings
         ({"ACCESS_LOG": "2"}, "ACCESS_LOG 0 or 1"),
         ({"UPLOADS_AT_ONCE": "0"}, "at least 1"),
         ({"REQUESTS_PER_MINUTE": "0"}, "at least 1"),
+        ({"OPENAI_KEY": "sk-schlüssel"}, "OPENAI_KEY holds what no key does"),
+        ({"TRANSCRIBE_KEY": "sk-1\n"}, "TRANSCRIBE_KEY holds what no key does"),
     ],
 )
 def test_is_refused(environ: dict[str, str], told: str) -> None:
