@@ -16,7 +16,7 @@ from PIL import Image
 KEY = "endpoint-key"
 NETWORKS = (
     *("painter", "thinker", "whole", "mute-about-tokens", "busy", "broken", "strict", "parrot"),
-    *("teller", "speechless"),
+    *("teller", "speechless", "unfinished", "unterminated", "unframed", "filtered"),
     *(
         "slow",
         "silent",
@@ -27,6 +27,7 @@ NETWORKS = (
         "reset",
         "down",
         "talks-pictures",
+        "badly-packed",
     ),
 )
 asked: Counter[str] = Counter()
@@ -117,6 +118,33 @@ class Handler(BaseHTTPRequestHandler):
             if name in body:
                 return self.json(400, {"error": {"message": f"Unsupported parameter: '{name}'"}})
         return self.painter(body)
+
+    def unfinished(self, body: dict[str, Any]) -> None:
+        self.begin_stream()
+        self.event({"choices": [{"delta": {"content": describe(body)}}]})
+        self.chunk(b"data: [DONE]\n\n")
+        self.chunk(b"")
+
+    def unterminated(self, body: dict[str, Any]) -> None:
+        self.begin_stream()
+        self.event({"choices": [{"delta": {"content": describe(body)}}]})
+        self.chunk(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}')
+        self.chunk(b"")
+
+    def unframed(self, body: dict[str, Any]) -> None:
+        """Tell neither a length nor an end."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        event = {"choices": [{"delta": {"content": describe(body)}}]}
+        self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+
+    def filtered(self, body: dict[str, Any]) -> None:
+        self.stream("A man walks. Then he", finish_reason="content_filter")
+
+    def badly_packed(self, body: dict[str, Any]) -> None:
+        self.reply(200, "application/json", b"no gzip", {"Content-Encoding": "gzip"})
 
     def slow(self, body: dict[str, Any]) -> None:
         self.begin_stream()

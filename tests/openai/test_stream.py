@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from worker.openai.stream import Malformed, Reply, events, message_of, read_json
+from worker.openai.stream import DONE, Malformed, Reply, events, message_of, read_json
 from worker.openai.turns import Turns
 from worker.openai.untaken import untaken
 
@@ -40,14 +40,14 @@ def test_events_are_found_however_their_bytes_are_cut() -> None:
     whole = b'event: x\ndata: {"a": 1}\r\n\r\n: alive\n\ndata:{"a": "\xc3\xa4"}\n\ndata: [DONE]\n\ndata: 3\n'
     for size in (1, 2, 7, len(whole)):
         pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
-        assert received(*pieces) == [{"a": 1}, {"a": "ä"}]
+        assert received(*pieces) == [{"a": 1}, {"a": "ä"}, DONE]
 
 
 def test_a_stream_without_its_end_yields_what_came() -> None:
-    assert received(b'data: {"a": 1}\n\n', b'data: {"a"') == [{"a": 1}]
+    assert received(b'data: {"a": 1}\n\n', b'data: {"a": 2}') == [{"a": 1}, {"a": 2}]
 
 
-@pytest.mark.parametrize("line", [b"data: {\n", b"data: " + b"[" * 100_000 + b"\n"])
+@pytest.mark.parametrize("line", [b"data: {\n", b'data: {"a"', b"data: " + b"[" * 100_000 + b"\n"])
 def test_what_is_no_json_is_told(line: bytes) -> None:
     with pytest.raises(Malformed, match="no JSON"):
         received(line)
