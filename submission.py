@@ -5,12 +5,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shutil import copymode
+from typing import IO, TYPE_CHECKING
+from uuid import uuid4
 
 import click
 
@@ -170,16 +172,16 @@ def write_exports(
     status = 0
     for export_format, out in outputs.items():
         fitting = _fitting(export_format, choices or {})
-        if export_format in job["links"]["renders"] and not _render(
-            client, job, export_format, fitting
-        ):
-            status = 1
-            continue
         try:
+            if export_format in job["links"]["renders"] and not _render(
+                client, job, export_format, fitting
+            ):
+                status = 1
+                continue
             first, pieces = outlast(
                 partial(_begin, client, job["id"], export_format, fitting), _tell_lost
             )
-        except Refused as refusal:  # chapters or speech that this job doesn't have
+        except Refused as refusal:  # chapters, speech or a voice that isn't there
             click.echo(f"no {export_format}: {printable(str(refusal))}", err=True)
             status = 1
             continue
@@ -191,7 +193,7 @@ def write_exports(
         if target.is_dir() or not alone:
             target = target / _name(job, EXTENSIONS.get(export_format, export_format))
         try:
-            with target.open("wb") as file:
+            with _replacing(target) as file:
                 file.writelines(chain([first], pieces))
         except OSError as error:
             click.echo(f"not written: {printable(str(target))}: {error.strerror}", err=True)
@@ -207,6 +209,28 @@ def _begin(
     return next(pieces, b""), pieces
 
 
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of another once it is whole. Raises OSError."""
+    there = target.exists()
+    if there and not target.is_file():  # a pipe or a device
+        with target.open("wb") as file:
+            yield file
+        return
+    target = target.resolve()  # a link goes on leading there
+    if there:
+        target.open("r+b").close()  # one that is write-protected is meant to stay
+    part = target.with_name(f".{uuid4()}.part")
+    try:
+        with part.open("xb") as file:
+            if there:
+                copymode(target, part)
+            yield file
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _fitting(export_format: str, choices: Mapping[str, str]) -> dict[str, str]:
     heeded = {"text", "voice" if export_format in SPOKEN else "cues"}
     return {name: value for name, value in choices.items() if name in heeded}
@@ -215,12 +239,15 @@ def _fitting(export_format: str, choices: Mapping[str, str]) -> dict[str, str]:
 def _render(
     client: Client, job: "JobShape", export_format: str, choices: Mapping[str, str]
 ) -> bool:
-    """Wait until a file that takes time is there; False if it failed."""
+    """Wait until a file that takes time is there; False if it failed. Raises Refused."""
+    want = partial(
+        client.want_render, job["id"], export_format, choices
+    )  # done once, if sent twice
     with click.progressbar(length=1000, label=f"render {export_format}", file=sys.stderr) as bar:
-        render = client.want_render(job["id"], export_format, choices)
+        render = outlast(want, _tell_lost)
         while True:
             if render["state"] == "none":  # the server was restarted meanwhile
-                render = client.want_render(job["id"], export_format, choices)
+                render = outlast(want, _tell_lost)
             bar.update(round(render["progress"] * 1000) - bar.pos)
             if render["state"] in ("ready", "failed"):
                 break

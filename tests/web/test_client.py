@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,11 +112,11 @@ def test_nobody_there_is_told_at_once_and_waited_for_only_so_long(
 
 @contextmanager
 def troubled(
-    *answers: int | None, under_way: int = 0
+    *answers: int | None, under_way: int = 0, missing: int = 0
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield the address of a server that answers so, None: not at all, and the headers it was sent.
 
-    A 429, and a 409 where it is `under_way`, come with Retry-After.
+    A 429, and a 409 where it is `under_way`, come with Retry-After. Of each body so many bytes are missing.
     """
     left, came = list(answers), []
 
@@ -133,7 +134,8 @@ def troubled(
                 self.send_header("Retry-After", "0")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) - missing])
+            self.close_connection = missing > 0
 
         do_GET = do_DELETE = do_POST
 
@@ -270,6 +272,33 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_others(
     assert write_exports(client, job, outputs, alone=True) == 1
     assert (tmp_path / "o.csv").is_file()
     client.delete(job["id"])
+
+
+def test_an_export_that_breaks_off_leaves_the_earlier_file(tmp_path: Path) -> None:
+    earlier, link = tmp_path / "earlier.srt", tmp_path / "link.srt"
+    earlier.write_text("earlier")
+    earlier.chmod(0o640)
+    link.symlink_to(earlier)
+    job: Any = {"id": "a" * 16, "links": {"renders": {}}}
+    with (
+        troubled(200, missing=1) as (url, _),
+        Client(url) as client,
+        pytest.raises(Unreachable),
+    ):
+        write_exports(client, job, {"srt": str(link)}, alone=True)
+    assert earlier.read_text() == "earlier"
+    with troubled(200) as (url, _), Client(url) as client:
+        assert write_exports(client, job, {"srt": str(link)}, alone=True) == 0
+    assert earlier.read_text().startswith("{")
+    assert earlier.stat().st_mode & 0o777 == 0o640
+    assert {*tmp_path.iterdir()} == {earlier, link}
+
+
+def test_a_render_that_is_refused_does_not_stop_the_others() -> None:
+    job: Any = {"id": "a" * 16, "links": {"renders": {"m4a": "", "wav": ""}}}
+    with troubled(404, 404) as (url, came), Client(url) as client:
+        assert write_exports(client, job, {"m4a": "-", "wav": "-"}, alone=True) == 1
+    assert len(came) == 2
 
 
 def test_the_documented_example_runs(
