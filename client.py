@@ -13,13 +13,13 @@ import errno
 import io
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 
@@ -59,6 +59,10 @@ class ClientError(Exception):
     """The root of what a call raises."""
 
 
+class BadAddress(ClientError):
+    """Nothing can be asked at such an address; the text says what one looks like."""
+
+
 class Unreachable(ClientError):
     """No server answers; the text says where it was looked for."""
 
@@ -87,7 +91,8 @@ class Client:
     """Talks to one server. Every call raises Unreachable or Refused."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        """`token` is one of the server's tokens, or its PASSWORD."""
+        """`token` is one of the server's tokens, or its PASSWORD. Raises BadAddress."""
+        _check_address(url)
         headers = {b"Authorization": f"Bearer {token}".encode()} if token else {}
         # Proxies of the environment are for the outside; a probe of a large file takes its time.
         self._http = httpx.Client(
@@ -146,14 +151,14 @@ class Client:
             before = page["next"]
 
     def fetch_state(self, fetch_id: str) -> "FetchShape":
-        fetch: FetchShape = self._json("GET", f"/api/fetches/{quote(fetch_id, safe='')}")
+        fetch: FetchShape = self._json("GET", _fetch(fetch_id))
         return fetch
 
     def retry_fetch(self, fetch_id: str) -> None:
-        self._send("POST", f"/api/fetches/{quote(fetch_id, safe='')}/retry")
+        self._send("POST", f"{_fetch(fetch_id)}/retry")
 
     def remove_fetch(self, fetch_id: str) -> None:
-        self._send("DELETE", f"/api/fetches/{quote(fetch_id, safe='')}")
+        self._send("DELETE", _fetch(fetch_id))
 
     def folder(self, path: str, containing: str = "") -> "FolderShape":
         """List a folder in the server's, "" for itself."""
@@ -362,7 +367,7 @@ class Client:
 
     def redeliver(self, webhook_id: str, delivery_id: str) -> "DeliveryShape":
         """Send a message again, under its own id."""
-        address = f"{_hook(webhook_id)}/deliveries/{quote(delivery_id, safe='')}/redeliver"
+        address = f"{_hook(webhook_id)}/deliveries/{_known('delivery', delivery_id)}/redeliver"
         delivery: DeliveryShape = self._json("POST", address)
         return delivery
 
@@ -450,12 +455,39 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
+def _check_address(url: str) -> None:
+    """Refuse what httpx would choke on, or call a server that doesn't answer. Not quoted: a password may be in it."""
+    try:
+        address = httpx.URL(url)
+        is_good = address.scheme in ("http", "https") and address.host != ""
+        is_good = is_good and 0 < (address.port or 80) < 2**16
+    except (httpx.InvalidURL, ValueError):
+        is_good = False
+    if not is_good:
+        raise BadAddress(
+            "This is no server's address: write it whole, such as http://127.0.0.1:8000 or "
+            "https://videos.example.org."
+        )
+
+
 def _job(job_id: str) -> str:
-    return f"/api/jobs/{quote(job_id, safe='')}"
+    return f"/api/jobs/{_known('job', job_id)}"
+
+
+def _fetch(fetch_id: str) -> str:
+    return f"/api/fetches/{_known('fetch', fetch_id)}"
 
 
 def _hook(webhook_id: str) -> str:
-    return f"/api/webhooks/{quote(webhook_id, safe='')}"
+    return f"/api/webhooks/{_known('webhook', webhook_id)}"
+
+
+def _known(thing: str, its_id: str) -> str:
+    """Refuse what no server takes for an id: it would answer that there is no such address."""
+    if not re.fullmatch("[a-z2-7]{16}", its_id):
+        told = f"There is no {thing} {its_id[:40]!r}; it may have been deleted."
+        raise Refused("not-found", told, 404)
+    return its_id
 
 
 def _is_under_way(refusal: Refused) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from client import Client, ClientError, Refused, Unreachable
+from client import BadAddress, Client, ClientError, Refused, Unreachable
 from submission import Origin, Wish, submit_files, write_exports
 from tests.web.clips import write_clip
 from tests.web.commenting import comment_windows
@@ -97,6 +97,30 @@ def test_waiting_outlives_a_server_that_is_away(client: Client, server: Server, 
         listener.shutdown(socket.SHUT_RDWR)
         line.cut()
     assert len(lost) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:8000",
+        "localhost:8000",
+        "",
+        "http://",
+        "http://[::1",
+        "http://h:99999",
+        "http://xn--",
+    ],
+)
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    with pytest.raises(BadAddress, match="no server's address"):
+        Client(address)
+
+
+def test_an_id_that_is_none_is_told_as_one_that_is_gone() -> None:
+    with Client("http://127.0.0.1:9") as client:
+        for ask in (client.job, client.fetch_state, client.rotate_secret):
+            with pytest.raises(Refused, match=r"There is no .* 'x'; it may have been deleted"):
+                ask("x")
 
 
 def test_nobody_there_is_told_at_once_and_waited_for_only_so_long(
