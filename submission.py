@@ -104,19 +104,23 @@ def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
 
 def _upload(client: Client, path: Path, wish: Wish) -> "JobShape":
     """Raises Refused or _Unreadable."""
-    label = f"upload {printable(path.name)[:40]}"
     try:
         size = path.stat().st_size
-        with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
-            job = client.submit(path, wish.parameters, bar.update)
+        try:
+            return _send(client, path, size, wish)
+        finally:  # also of one that was refused: this may be why
+            with suppress(OSError):  # it may be gone by now, but what was sent stays sent
+                if path.stat().st_size > size:
+                    told = f"{printable(path.name)} grows; sent is what it was at first"
+                    click.echo(f"note: {told}", err=True)
     except OSError as error:
         raise _Unreadable(f"{path}: {error.strerror or error}") from error
-    with suppress(OSError):  # sent it is, whatever has become of it since
-        if path.stat().st_size > size:
-            click.echo(
-                f"note: {printable(path.name)} grows: sent is what it was at first", err=True
-            )
-    return job
+
+
+def _send(client: Client, path: Path, size: int, wish: Wish) -> "JobShape":
+    label = f"upload {printable(path.name)[:40]}"
+    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
+        return client.submit(path, wish.parameters, bar.update)
 
 
 def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":
