@@ -259,6 +259,8 @@ class Settings:
             for setting in fields(cls)
             if (text := _text(setting, environ)) != ""
         }
+        if "data_dir" in given:  # a service's file of settings knows no shell
+            given["data_dir"] = given["data_dir"].expanduser()
         settings = cls(**given)
         settings._check()
         return settings
@@ -283,19 +285,13 @@ class Settings:
             )
         if self.log_format not in ("text", "json"):
             raise BadSetting(f"LOG_FORMAT must be text or json, not {self.log_format[:40]!r}.")
-        for name in _AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise BadSetting(f"{name.upper()} must be at least 1, not {getattr(self, name)}.")
+        for name, (least, most) in _BETWEEN.items():
+            if not least <= getattr(self, name) <= most:
+                raise BadSetting(
+                    f"{name.upper()} must be {least} to {most}, not {getattr(self, name)}."
+                )
         if not self.commentators:
             raise BadSetting(f"COMMENTATOR must name who comments, not {self.commentator!r}.")
-        if self.playback_bytes < 0:
-            raise BadSetting(f"PLAYBACK_BYTES must be 0 or more, not {self.playback_bytes}.")
-        if self.worker_threads < 0:
-            raise BadSetting(f"WORKER_THREADS must be 0 or more, not {self.worker_threads}.")
-        if self.keep_media_days < 0:
-            raise BadSetting(f"KEEP_MEDIA_DAYS must be 0 or more, not {self.keep_media_days}.")
-        if not 0 <= self.web_port <= 65535:
-            raise BadSetting(f"WEB_PORT must be a port number up to 65535, not {self.web_port}.")
         self._check_metrics()
         if self.transformers_dtype not in ("auto", "float32", "float16", "bfloat16"):
             raise BadSetting(
@@ -311,22 +307,19 @@ class Settings:
             raise BadSetting(
                 f"OPENAI_DETAIL must be low, high, auto or empty, not {self.openai_detail[:40]!r}."
             )
-        if not 1 <= self.openai_jpeg_quality <= 95:
-            raise BadSetting(
-                f"OPENAI_JPEG_QUALITY must be 1 to 95, not {self.openai_jpeg_quality}."
-            )
         self._check_ways_in()
         self._check_keys()
-        if self.proxies < 0 or self.access_log not in (0, 1):
-            raise BadSetting("PROXIES must be 0 or more, ACCESS_LOG 0 or 1.")
         if self.proxies and not self.password:
             raise BadSetting("PROXIES lets others reach this server: set PASSWORD as well.")
+        if self.password != self.password.strip():
+            raise BadSetting(
+                "PASSWORD begins or ends with a space, which programs can't send: leave it out."
+            )
         if not self.is_loopback and not self.password:
             raise BadSetting(
                 f"WEB_HOST is {self.web_host}, which others can reach: set PASSWORD as well, "
                 "or listen on 127.0.0.1."
             )
-
         if not self.is_loopback and len(self.password) < SHORTEST_PASSWORD:
             raise BadSetting(
                 f"PASSWORD is too short for WEB_HOST {self.web_host}, which others can reach: take "
@@ -346,8 +339,6 @@ class Settings:
             raise BadSetting(
                 f"SERVER_FOLDER must be a whole path such as /srv/videos, not {self.server_folder!r}."
             )
-        if self.watch_seconds < 0 or self.fetch_urls not in (0, 1):
-            raise BadSetting("WATCH_SECONDS must be 0 or more, FETCH_URLS 0 or 1.")
         if self.watch_seconds and not self.server_folder:
             raise BadSetting("WATCH_SECONDS needs a folder to watch: set SERVER_FOLDER as well.")
 
@@ -357,10 +348,6 @@ class Settings:
         return _hosts(self.fetch_hosts)
 
     def _check_metrics(self) -> None:
-        if not 0 <= self.metrics_port <= 65535:
-            raise BadSetting(
-                f"METRICS_PORT must be a port number up to 65535, not {self.metrics_port}."
-            )
         if self.metrics_port and self.metrics_host not in _LOOPBACK and not self.metrics_token:
             raise BadSetting(
                 f"METRICS_HOST is {self.metrics_host}, which others can reach: set METRICS_TOKEN as "
@@ -441,23 +428,38 @@ _ADDRESSES = (
 
 _BUCKET_URL = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[A-Za-z0-9._\-]+)*/?"
 
-_AT_LEAST_ONE = (
-    "media_cache_bytes",
-    "max_upload_bytes",
-    "openai_longest_side",
-    "transformers_longest_side",
-    "render_bytes",
-    "uploads_at_once",
-    "uploads_per_hour",
-    "upload_hours",
-    "requests_per_minute",
-    "worker_processes",
-    "chunk_windows",
-    "job_parallelism",
-    "lease_seconds",
-    "call_timeout_seconds",
-    "sweep_seconds",
-)
+_MOST_BYTES = 2**60
+_YEAR_DAYS = 366
+_BETWEEN = {
+    "media_cache_bytes": (1, _MOST_BYTES),
+    "max_upload_bytes": (1, _MOST_BYTES),
+    "playback_bytes": (0, _MOST_BYTES),
+    "render_bytes": (1, _MOST_BYTES),
+    "openai_longest_side": (1, 100_000),
+    "transformers_longest_side": (1, 100_000),
+    "openai_jpeg_quality": (1, 95),
+    "openai_price_in": (0, 1_000_000),
+    "openai_price_out": (0, 1_000_000),
+    "uploads_at_once": (1, 1_000_000),
+    "uploads_per_hour": (1, 1_000_000_000),
+    "upload_hours": (1, 10 * _YEAR_DAYS * 24),
+    "keep_media_days": (0, 100 * _YEAR_DAYS),
+    "requests_per_minute": (1, 1_000_000_000),
+    "web_port": (0, 65535),
+    "metrics_port": (0, 65535),
+    "worker_processes": (1, 10_000),
+    "worker_threads": (0, 10_000),
+    "chunk_windows": (1, 1_000_000),
+    "job_parallelism": (1, 1_000_000),
+    "lease_seconds": (1, 24 * 3600),
+    "call_timeout_seconds": (1, 24 * 3600),
+    "sweep_seconds": (1, 24 * 3600),
+    "watch_seconds": (0, 30 * 24 * 3600),
+    "fetch_urls": (0, 1),
+    "access_log": (0, 1),
+    "proxies": (0, 100),
+}
+"""The least and the most: beyond, times and sizes don't fit what they are reckoned with."""
 
 
 def read_number(text: str, kind: type[Any]) -> Any:

@@ -7,8 +7,9 @@ never fails the job: the commentary is whole without it.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
@@ -20,6 +21,7 @@ PIECE_MS = 120_000
 """Sound is written down in pieces of about two minutes: 4 MB of samples, done well within a call's time."""
 
 
+_ENDED = ("finished_ms", "failure_kind", "failure_text")
 _AT_WORK = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -37,9 +39,9 @@ def kind_of(stage: int) -> AdditionKind | None:
 
 
 def plan(session: Session, job: Job, kind: AdditionKind) -> None:
-    """Forget what there is of an addition, and note that it is wanted: its first chunks with it."""
-    forget(session, job.id, kind)
-    session.add(Addition(job_id=job.id, kind=kind, asked_ms=now_ms()))
+    """Note that an addition is wanted, its first chunks with it; one that is there is kept until then."""
+    before = _set_aside(session, job.id, kind)
+    session.add(Addition(job_id=job.id, kind=kind, asked_ms=now_ms(), before=before))
     session.flush()
     first = stages_of(kind)[0]
     count = piece_count(job) if kind is AdditionKind.TRANSCRIPT else 1
@@ -68,30 +70,79 @@ def forget(session: Session, job_id: str, kind: AdditionKind) -> None:
     session.execute(delete(Addition).where(Addition.job_id == job_id, Addition.kind == kind))
 
 
-def give_up(session: Session, job_id: str, kind: AdditionKind, failure: AppError) -> None:
-    """End an addition as failed. Half a summary goes; what was heard of the sound stays."""
+def _set_aside(session: Session, job_id: str, kind: AdditionKind) -> dict[str, Any] | None:
+    """Forget an addition that is to be made anew; return what is put back if that comes to nothing.
+
+    Utterances stay: those of a piece are replaced when it is heard again.
+    """
     _drop_chunks(session, job_id, kind)
+    addition = session.get(Addition, (job_id, kind))
+    if addition is None:
+        return None
+    before = addition.before
+    if addition.finished_ms is not None and with_contents(session, kind, [job_id]):
+        passages = session.scalars(select(Passage).where(Passage.job_id == job_id)).all()
+        before = {
+            "ended": {name: getattr(addition, name) for name in _ENDED},
+            "passages": [_values(row) for row in passages if kind is AdditionKind.SUMMARY],
+        }
+    session.delete(addition)
     if kind is AdditionKind.SUMMARY:
         session.execute(delete(Passage).where(Passage.job_id == job_id))
-    session.execute(
-        update(Addition)
-        .where(Addition.job_id == job_id, Addition.kind == kind)
-        .values(failure_kind=failure.kind, failure_text=str(failure), finished_ms=now_ms())
-    )
+    session.flush()
+    return before
 
 
-def forget_unfinished(session: Session, job_id: str) -> None:
-    """Remove the additions that are still being made."""
+def _values(row: Passage) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in Passage.__table__.columns}
+
+
+def give_up(session: Session, job_id: str, kind: AdditionKind, failure: AppError) -> None:
+    """End an addition as failed. Half a summary gives way to the one before; what was heard stays."""
+    _drop_chunks(session, job_id, kind)
+    addition = session.get(Addition, (job_id, kind), populate_existing=True)
+    if addition is None:
+        return
+    _put_back(session, addition)
+    addition.failure_kind, addition.failure_text = failure.kind, str(failure)
+    addition.finished_ms = addition.finished_ms or now_ms()
+    session.flush()
+
+
+def _put_back(session: Session, addition: Addition) -> None:
+    """Have what an addition was to replace there again; where there was nothing, half a summary goes."""
+    before, addition.before = addition.before, None
+    if addition.kind is AdditionKind.SUMMARY:
+        session.execute(delete(Passage).where(Passage.job_id == addition.job_id))
+    if before is not None:
+        for name in _ENDED:
+            setattr(addition, name, before["ended"][name])
+        if before["passages"]:
+            session.execute(insert(Passage), before["passages"])
+    session.flush()
+
+
+def end_making(session: Session, job_id: str, addition: Addition) -> None:
+    """Make an addition no further: what it was to replace is there again, else nothing is."""
+    if addition.before is None:
+        forget(session, job_id, addition.kind)
+    else:
+        _drop_chunks(session, job_id, addition.kind)
+        _put_back(session, addition)
+
+
+def end_unfinished(session: Session, job_id: str) -> None:
+    """Make no addition any further."""
     for addition in list_additions(session, job_id):
         if addition.finished_ms is None:
-            forget(session, job_id, addition.kind)
+            end_making(session, job_id, addition)
 
 
 def settle(session: Session, job_id: str) -> None:
     """Note which additions have come to their end."""
     for addition in list_additions(session, job_id):
         if addition.finished_ms is None and not _has_work(session, job_id, addition.kind):
-            addition.finished_ms = now_ms()
+            addition.finished_ms, addition.before = now_ms(), None
     session.flush()
 
 

@@ -192,7 +192,10 @@ class FolderArrivals:
         path = self._lying_at(upload_id)
         with ExitStack() as stack:
             if path is not None:
-                descriptor = _open(path)
+                try:
+                    descriptor = _open(path)
+                except NotFound:  # another finisher has moved it just now
+                    descriptor = _open(self.videos / upload_id)
                 stack.callback(os.close, descriptor)
                 stack.enter_context(locked(descriptor))
             yield

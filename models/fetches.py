@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from models.clock import now_ms
 from models.errors import Conflict, NotFound
 from models.owners import is_gone
+from models.paging import Place, behind, newest_first
 from models.parameters import Parameters
 from models.tables import Fetch, FetchKind, Upload, is_id
-from models.uploads import begin_upload, is_behind, put_off_end
+from models.uploads import begin_upload, put_off_end
 
 LENGTH_UNKNOWN = -1
 LEASE_MS = 30_000
@@ -70,22 +71,20 @@ def get_fetch(session: Session, fetch_id: str, visitor: str | None) -> Fetch:
 
 
 def list_fetches(
-    session: Session, visitor: str | None, *, limit: int, before: Fetch | None = None
+    session: Session, visitor: str | None, *, limit: int, before: Place | None = None
 ) -> Sequence[Fetch]:
     """Return the fetches that have no job yet, or were refused, newest first.
 
-    `before` continues a list after its last one.
+    `before` continues a list behind that place.
     """
     statement = (
         select(Fetch)
         .join(Fetch.upload)
-        .where(Upload.job_id.is_(None))
-        .order_by(Upload.created_ms.desc(), Upload.id.desc())
+        .where(Upload.job_id.is_(None), *behind(Upload, before))
+        .order_by(*newest_first(Upload))
     )
     if visitor is not None:
         statement = statement.where(or_(Upload.owner == visitor, Fetch.watched_key.is_not(None)))
-    if before is not None:
-        statement = statement.where(is_behind(before.upload))
     return session.scalars(statement.limit(limit)).all()
 
 

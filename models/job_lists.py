@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from models.paging import Place, behind, newest_first
 from models.tables import Job, JobState
-
-_NEWEST_FIRST = (Job.created_ms.desc(), Job.id.desc())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,11 @@ ALL = Filter()
 
 
 def list_jobs(
-    session: Session, *, limit: int, before: Job | None = None, wanted: Filter = ALL
+    session: Session, *, limit: int, before: Place | None = None, wanted: Filter = ALL
 ) -> Sequence[Job]:
-    """Return jobs, newest first; `before` continues a list after its last job."""
-    statement = select(Job).where(*wanted.conditions(), *_behind(before))
-    return session.scalars(statement.order_by(*_NEWEST_FIRST).limit(limit)).all()
+    """Return jobs, newest first; from behind a place on."""
+    statement = select(Job).where(*wanted.conditions(), *behind(Job, before))
+    return session.scalars(statement.order_by(*newest_first(Job)).limit(limit)).all()
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
@@ -69,24 +68,23 @@ def count_failures(session: Session) -> dict[str, int]:
 
 
 def list_ids(
-    session: Session, *, limit: int, before: Job | None = None, wanted: Filter = ALL
-) -> Sequence[str]:
-    """Return the jobs' ids, newest first; `before` continues a list after its last one."""
-    statement = select(Job.id).where(*wanted.conditions(), *_behind(before))
-    return session.scalars(statement.order_by(*_NEWEST_FIRST).limit(limit)).all()
+    session: Session, *, limit: int, before: Place | None = None, wanted: Filter = ALL
+) -> Sequence[Place]:
+    """Return the jobs' ids with their places, newest first, from behind a place on."""
+    statement = select(Job.created_ms, Job.id).where(*wanted.conditions(), *behind(Job, before))
+    rows = session.execute(statement.order_by(*newest_first(Job)).limit(limit))
+    return [Place(*row) for row in rows]
 
 
 def list_of_video(
-    session: Session, video_id: str, *, limit: int, before: Job | None = None, wanted: Filter = ALL
+    session: Session,
+    video_id: str,
+    *,
+    limit: int,
+    before: Place | None = None,
+    wanted: Filter = ALL,
 ) -> Sequence[Job]:
     """Return the jobs of a video, newest first."""
     of_video = select(Job).where(Job.video_id == video_id)
-    statement = of_video.where(*wanted.conditions(), *_behind(before))
-    return session.scalars(statement.order_by(*_NEWEST_FIRST).limit(limit)).all()
-
-
-def _behind(before: Job | None) -> list[ColumnElement[bool]]:
-    if before is None:
-        return []
-    same_moment = (Job.created_ms == before.created_ms) & (Job.id < before.id)
-    return [(Job.created_ms < before.created_ms) | same_moment]
+    statement = of_video.where(*wanted.conditions(), *behind(Job, before))
+    return session.scalars(statement.order_by(*newest_first(Job)).limit(limit)).all()

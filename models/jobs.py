@@ -126,9 +126,15 @@ def add(session: Session, job_id: str, kind: AdditionKind) -> Job:
 
 
 def drop(session: Session, job_id: str, kind: AdditionKind) -> Job:
-    """Remove a summary or a transcript, or end its making. Raises NotFound if there is none."""
-    additions.get_addition(session, get_job(session, job_id).id, kind)
-    additions.forget(session, job_id, kind)
+    """Remove a summary or a transcript, or end its making: then the one before is there again.
+
+    Raises NotFound if there is none.
+    """
+    addition = additions.get_addition(session, get_job(session, job_id).id, kind)
+    if addition.finished_ms is None:
+        additions.end_making(session, job_id, addition)
+    else:
+        additions.forget(session, job_id, kind)
     finish_if_complete(session, job_id)
     return get_job(session, job_id)
 
@@ -170,7 +176,7 @@ def cancel(session: Session, job_id: str) -> Job:
     if _misses_windows(session, job_id):
         _enter(session, job, JobState.CANCELLED)
     else:
-        additions.forget_unfinished(session, job_id)
+        additions.end_unfinished(session, job_id)
         _enter(session, job, JobState.DONE)
     return job
 
@@ -325,7 +331,7 @@ def note_network(session: Session, job_id: str, network: dict[str, str]) -> None
 def fail(
     session: Session, job_id: str, failure: AppError, step: int, stage: int = Stage.WINDOWS
 ) -> None:
-    """End the job as failed, unless it has ended or been paused otherwise meanwhile.
+    """End the job as failed, unless it has ended otherwise meanwhile.
 
     Where only an addition failed, the job goes on without it.
     """

@@ -24,7 +24,7 @@ def save_preset(session: Session, name: str, fields: Mapping[str, str]) -> Prese
 
     Raises InvalidRequest for the name, Conflict when there are too many.
     """
-    if not all(map(is_shown, name)) or name != name.strip() or not 0 < len(name) <= LONGEST_NAME:
+    if not _is_name(name):
         raise InvalidRequest(
             f"A preset's name has up to {LONGEST_NAME} characters that can be shown."
         )
@@ -41,8 +41,10 @@ def save_preset(session: Session, name: str, fields: Mapping[str, str]) -> Prese
 
 def delete_preset(session: Session, name: str) -> None:
     """Raise NotFound if there is none of that name."""
-    if (
-        session.execute(delete(Preset).where(Preset.name == name).returning(Preset.name)).first()
-        is None
-    ):
+    found = delete(Preset).where(Preset.name == name).returning(Preset.name)
+    if not _is_name(name) or session.execute(found).first() is None:
         raise NotFound(f"There is no preset called {name[:60]!r}.")
+
+
+def _is_name(text: str) -> bool:
+    return all(map(is_shown, text)) and text == text.strip() and 0 < len(text) <= LONGEST_NAME

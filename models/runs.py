@@ -5,7 +5,7 @@ from the run it comes from, corrections included: their segments are copied, mar
 said them, and their chunks are finished from the start.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from models import jobs
+from models.commentators import COMMENTATORS
 from models.errors import InvalidRequest
 from models.parameters import Parameters, parse_parameters
 from models.prompting import PROMPT_FIELDS
@@ -27,12 +28,15 @@ Span = tuple[int, int]
 def changed_parameters(source: Job, changes: Mapping[str, str], defaults: Settings) -> Parameters:
     """Return the source's parameters with some of them changed, each given as a form gives it.
 
-    A prompt goes with its commentator, a system prompt with its profile, and a hop that was worked
-    out is worked out anew. Raises InvalidRequest.
+    A prompt goes with its commentator, without what that one doesn't heed, a system prompt with its
+    profile, and a hop that was worked out is worked out anew. Raises InvalidRequest.
     """
     values = {name: str(value) for name, value in source_parameters(source).items()}
+    about = COMMENTATORS.get(values["commentator"])
+    dropped: Collection[str] = about.unheeded if about else ()
     if changes.get("commentator", values["commentator"]) != values["commentator"]:
-        values = {name: value for name, value in values.items() if name not in PROMPT_FIELDS}
+        dropped = PROMPT_FIELDS
+    values = {name: value for name, value in values.items() if name not in dropped}
     if changes.get("profile", values.get("profile")) != values.get("profile"):
         values.pop("system_prompt", None)
     frames, stride = int(values["frames_per_inference"]), int(values["frame_stride"])
@@ -117,7 +121,26 @@ def _take_over(
         ],
     )
     job.windows_taken = len(taken)
+    job.sources = _sources(session, source, job)
     job.stills_removed = source.stills_removed and bool(taken)
+
+
+def _sources(session: Session, source: Job, job: Job) -> list[dict[str, Any]]:
+    """Tell who said what was taken over, by the number of windows."""
+    known = {told["job_id"]: told for told in source.sources}
+    known[source.id] = {
+        "job_id": source.id,
+        "commentator": source.commentator,
+        "networks": source.networks,
+    }
+    count = func.count()
+    counted = session.execute(
+        select(Segment.taken_from, count)
+        .where(Segment.job_id == job.id, Segment.taken_from.is_not(None))
+        .group_by(Segment.taken_from)
+        .order_by(count.desc(), Segment.taken_from)
+    )
+    return [{**known[name], "windows": number} for name, number in counted if name in known]
 
 
 def _copy(session: Session, source: Job, job: Job, first: int, stop: int) -> None:

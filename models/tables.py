@@ -161,6 +161,8 @@ class Job(Table):
     networks: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)  # that commented it
     source_id: Mapped[str | None] = mapped_column(String(16))  # the run it came from; may be gone
     windows_taken: Mapped[int] = mapped_column(Integer, default=0)  # over from that run
+    sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """Who said what was taken over, though their jobs may be gone: job_id, commentator, networks, windows."""
     stage: Mapped[int] = mapped_column(Integer, default=Stage.WINDOWS)  # whose chunks are free
     was_done: Mapped[bool] = mapped_column(Boolean, default=False)  # though it may be open again
     stills_removed: Mapped[bool] = mapped_column(Boolean, default=False)  # the video may be back
@@ -238,6 +240,8 @@ class Addition(Table):
     finished_ms: Mapped[int | None] = mapped_column(BigInteger)
     failure_kind: Mapped[str | None] = mapped_column(String(16))
     failure_text: Mapped[str | None] = mapped_column(Text)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What this is to replace, until it is finished: how that ended, and its passages."""
 
 
 class Passage(Table):

@@ -7,11 +7,12 @@ How much has arrived stands in no row: the size of the file tells it (models/arr
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import AppError, Conflict, Expired, NotFound
+from models.paging import Place, behind, newest_first
 from models.parameters import Parameters
 from models.tables import Fetch, Upload, is_id
 
@@ -71,31 +72,22 @@ def get_upload(session: Session, upload_id: str, visitor: str | None) -> Upload:
 
 
 def list_uploads(
-    session: Session, visitor: str | None, *, limit: int | None, before: Upload | None = None
+    session: Session, visitor: str | None, *, limit: int | None, before: Place | None = None
 ) -> Sequence[Upload]:
     """Return whose uploads are still to be settled, newest first; everybody's where nobody signs in.
 
-    `before` continues a list after its last one. What the server fetches by itself is none of them:
+    `before` continues a list behind that place. What the server fetches by itself is none of them:
     see models/fetches.py.
     """
     statement = (
         select(Upload)
         .where(Upload.job_id.is_(None), Upload.failure_kind.is_(None), Upload.until_ms > now_ms())
-        .where(Upload.id.not_in(select(Fetch.id)))
-        .order_by(Upload.created_ms.desc(), Upload.id.desc())
+        .where(Upload.id.not_in(select(Fetch.id)), *behind(Upload, before))
+        .order_by(*newest_first(Upload))
     )
     if visitor is not None:
         statement = statement.where(Upload.owner == visitor)
-    if before is not None:
-        statement = statement.where(is_behind(before))
     return session.scalars(statement.limit(limit)).all()
-
-
-def is_behind(before: Upload) -> ColumnElement[bool]:
-    """Tell which uploads follow that one where the newest comes first."""
-    return (Upload.created_ms < before.created_ms) | (
-        (Upload.created_ms == before.created_ms) & (Upload.id < before.id)
-    )
 
 
 def put_off_end(session: Session, upload_id: str, hours: int) -> int:

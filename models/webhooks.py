@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import Conflict, InvalidRequest, NotFound
+from models.paging import Place, behind, newest_first
 from models.tables import Delivery, DeliveryState, Job, Webhook, is_id
 
 MOST_WEBHOOKS = 50
@@ -200,23 +201,17 @@ def list_deliveries(
     webhook_id: str,
     *,
     limit: int,
-    before: Delivery | None = None,
+    before: Place | None = None,
     state: DeliveryState | None = None,
     event: str | None = None,
 ) -> Sequence[Delivery]:
-    """Return a webhook's deliveries, newest first; `before` continues a list after its last one."""
-    statement = select(Delivery).where(Delivery.webhook_id == webhook_id)
-    if before is not None:
-        statement = statement.where(
-            (Delivery.created_ms < before.created_ms)
-            | ((Delivery.created_ms == before.created_ms) & (Delivery.id < before.id))
-        )
+    """Return a webhook's deliveries, newest first; `before` continues a list behind that place."""
+    statement = select(Delivery).where(Delivery.webhook_id == webhook_id, *behind(Delivery, before))
     if state is not None:
         statement = statement.where(Delivery.state == state)
     if event is not None:
         statement = statement.where(Delivery.event == event)
-    newest = statement.order_by(Delivery.created_ms.desc(), Delivery.id.desc())
-    return session.scalars(newest.limit(limit)).all()
+    return session.scalars(statement.order_by(*newest_first(Delivery)).limit(limit)).all()
 
 
 def redeliver(session: Session, webhook_id: str, delivery_id: str) -> Delivery:

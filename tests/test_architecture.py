@@ -63,12 +63,13 @@ READS_ENVIRONMENT = {
     "serve/child.py",
     "serve/gpus.py",
     "backup.py",
+    "worker/__init__.py",
     "bench/load.py",
     "bench/pipeline.py",
     "bench/replay.py",
     "bench/store.py",
 }
-"""All but the first hand it on to their children unread, or deal out what CUDA reads of it."""
+"""All but the first hand it on to their children unread, or set what a library reads of it."""
 
 
 def sources() -> list[Path]:

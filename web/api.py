@@ -7,6 +7,7 @@ from models import job_lists, jobs
 from models.errors import InvalidRequest
 from models.idempotency import Answer
 from models.job_lists import Filter
+from models.paging import Place, next_place
 from models.segments import first_missing, list_segments
 from models.tables import CommentKind, Job, JobState, Video
 from web import actions
@@ -15,7 +16,7 @@ from web.intake import queue_incoming
 from web.limits import one_upload
 from web.once import answered, once
 from web.playback import playback_shape
-from web.query import choice, job_filter, whole_number
+from web.query import choice, job_filter, place, whole_number
 from web.shapes import JobListShape, JobShape, PlaybackShape, SegmentListShape
 from web.site import Site, site
 from web.uploads import FORM_BYTES, check_room, check_size, receive
@@ -62,26 +63,20 @@ def index() -> Response:
     """List jobs, newest first."""
     here = site()
     limit = whole_number("limit", JOBS_A_PAGE, 1, MOST_JOBS)
-    before = request.args.get("before")
-    wanted = job_filter()
+    before, wanted = place(), job_filter()
     body = here.answers.get(
         ("list", limit, before, wanted), lambda: _list(here, limit, before, wanted).get_data()
     )
     return Response(body, mimetype="application/json")
 
 
-def _list(here: Site, limit: int, before: str | None, wanted: Filter) -> Response:
+def _list(here: Site, limit: int, before: Place | None, wanted: Filter) -> Response:
     with here.store.read() as session:
-        rows = job_lists.list_jobs(
-            session,
-            limit=limit + 1,
-            before=jobs.get_job(session, before) if before else None,
-            wanted=wanted,
-        )
+        rows = job_lists.list_jobs(session, limit=limit + 1, before=before, wanted=wanted)
         counts = job_lists.count_jobs(session)
         answer = JobListShape(
             jobs=job_shapes(session, here, rows[:limit]),
-            next=rows[limit - 1].id if len(rows) > limit else None,
+            next=next_place(rows, limit),
             counts={state.value: counts.get(state, 0) for state in JobState},
             failures=job_lists.count_failures(session),
         )
@@ -90,6 +85,7 @@ def _list(here: Site, limit: int, before: str | None, wanted: Filter) -> Respons
 
 @bp.get("/jobs/<id:job_id>")
 def show(job_id: str) -> Response:
+    """Tell of a job: its video, its parameters, how far it is and where its files are."""
     here = site()
     body = here.answers.get(("job", job_id), lambda: jsonify(_shape(here, job_id)).get_data())
     return Response(body, mimetype="application/json")
@@ -135,24 +131,28 @@ def want_playback(job_id: str) -> tuple[Response, int]:
 
 @bp.post("/jobs/<id:job_id>/cancel")
 def cancel(job_id: str) -> Response:
+    """End a queued, running or paused job; what was said so far stays."""
     actions.cancel(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
 
 @bp.post("/jobs/<id:job_id>/pause")
 def pause(job_id: str) -> Response:
+    """Pause a queued or running job; windows that are being commented are still stored."""
     actions.pause(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
 
 @bp.post("/jobs/<id:job_id>/resume")
 def resume(job_id: str) -> Response:
+    """Let a paused job go on where it stood."""
     actions.resume(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
 
 @bp.post("/jobs/<id:job_id>/retry")
 def retry(job_id: str) -> Response:
+    """Take up a failed or cancelled job again, at the first window that is missing."""
     actions.retry(site(), job_id)
     return jsonify(_shape(site(), job_id))
 
@@ -169,6 +169,7 @@ def change(job_id: str) -> Response:
 
 @bp.delete("/jobs/<id:job_id>")
 def delete(job_id: str) -> tuple[str, int]:
+    """Delete a job with all that was said, and its video unless another job uses it."""
     actions.delete(site(), job_id)
     return "", 204
 

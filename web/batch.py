@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from models import job_lists, jobs
 from models.clock import now_ms
 from models.errors import FAILURES, AppError, InvalidRequest, NotFound, StoreBusy
+from models.paging import next_place
 from models.tables import is_id
 from web.actions import ACTIONS
 from web.archive import Entry, stream_zip, unique_name
@@ -17,7 +18,7 @@ from web.documents import open_document, written
 from web.exports import WRITERS, Choice, Writer, download_stem
 from web.exports.clock import time_of_day
 from web.once import answered, once
-from web.query import job_filter, whole_number
+from web.query import job_filter, place, whole_number
 from web.shapes import BatchShape, ErrorShape, IdListShape, OutcomeShape
 from web.site import Site, site
 
@@ -25,6 +26,7 @@ bp = Blueprint("batch", __name__, url_prefix="/api/jobs")
 
 MOST_AT_ONCE = 200
 MOST_EXPORTED = 2000
+_EXPORT_BYTES = 2**19  # of a form with so many ids, each in a part of its own
 MOST_IDS = 10_000
 
 _WISH = (
@@ -37,12 +39,10 @@ _WISH = (
 def ids() -> Response:
     """List the ids of all jobs, or of those that are wanted: what “select all” means."""
     limit, wanted = whole_number("limit", MOST_IDS, 1, MOST_IDS), job_filter()
-    before = request.args.get("before")
     with site().store.read() as session:
-        last = jobs.get_job(session, before) if before else None
-        found = job_lists.list_ids(session, limit=limit + 1, before=last, wanted=wanted)
-    after = found[limit - 1] if len(found) > limit else None
-    return jsonify(IdListShape(ids=list(found[:limit]), next=after))
+        found = job_lists.list_ids(session, limit=limit + 1, before=place(), wanted=wanted)
+    ids = [row.id for row in found[:limit]]
+    return jsonify(IdListShape(ids=ids, next=next_place(found, limit)))
 
 
 @bp.post("/batch")
@@ -96,7 +96,8 @@ def _chosen(here: Site, wish: Mapping[str, Any]) -> tuple[Sequence[str], int]:
         return list(dict.fromkeys(wish["ids"])), 0
     with here.store.read() as session:
         wanted = job_lists.Filter(failure=wish["failure"])
-        failed = job_lists.list_ids(session, limit=MOST_IDS, wanted=wanted)
+        found = job_lists.list_ids(session, limit=MOST_IDS, wanted=wanted)
+    failed = [row.id for row in found]
     return failed[:MOST_AT_ONCE], len(failed[MOST_AT_ONCE:])
 
 
@@ -117,6 +118,8 @@ def _outcome(here: Site, act: Any, job_id: str) -> OutcomeShape:
 @bp.post("/export")
 def export() -> Response:
     """Send the exports of many jobs as one ZIP: a form with `format`, `text`, `cues` and `id`, once for each job."""
+    request.max_content_length = request.max_form_memory_size = _EXPORT_BYTES
+    request.max_form_parts = MOST_EXPORTED + 10
     name = request.form.get("format", "srt")
     writer = WRITERS.get(name)
     if writer is None:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from models import fetches
 from models.errors import AppError, InvalidRequest, NotFound
+from models.paging import next_place
 from models.tables import Fetch, FetchKind, new_id
 from web.fetching.download import name_in
 from web.fetching.folder import check_file, list_folder
@@ -14,7 +15,7 @@ from web.fetching.watcher import watch_wish
 from web.filenames import clean_filename
 from web.intake import refusal_of, remove_upload
 from web.limits import count_upload
-from web.query import whole_number
+from web.query import place, whole_number
 from web.shapes import (
     EntryShape,
     FetchesBegunShape,
@@ -44,7 +45,7 @@ _WISH = (
 
 @bp.get("/folder")
 def show_folder() -> Response:
-    """List a folder in the server's."""
+    """List what a folder of the server holds: videos and folders."""
     here = site()
     _check_offered(here, FetchKind.FOLDER)
     path = request.args.get("path", "")
@@ -83,7 +84,7 @@ def _watch_trouble(here: Site) -> str | None:
 
 @bp.post("/fetches")
 def begin() -> tuple[Response, int]:
-    """Begin to fetch, each for itself: what can't be fetched doesn't stop the others."""
+    """Begin to fetch files, each for itself: what can't be fetched doesn't stop the others."""
     here = site()
     request.max_content_length = _REQUEST_BYTES
     kind, addresses, wish = _read_wish(here)
@@ -153,26 +154,26 @@ def index() -> Response:
     """List your fetches without a job, and those of files that came into the folder."""
     here = site()
     limit = whole_number("limit", FETCHES_A_PAGE, 1, MOST_FETCHES)
-    before = request.args.get("before")
+    before = place()
     with here.store.read() as session:
-        last = fetches.get_fetch(session, before, g.visitor) if before else None
-        rows = fetches.list_fetches(session, g.visitor, limit=limit + 1, before=last)
+        rows = fetches.list_fetches(session, g.visitor, limit=limit + 1, before=before)
     answer = FetchListShape(
         fetches=[_shape(here, row) for row in rows[:limit]],
-        next=rows[limit - 1].id if len(rows) > limit else None,
+        next=next_place([row.upload for row in rows], limit),
     )
     return jsonify(answer)
 
 
 @bp.get("/fetches/<id:fetch_id>")
 def show(fetch_id: str) -> Response:
+    """Tell how far a fetch is, or why it was refused."""
     here = site()
     return jsonify(_shape(here, _get(here, fetch_id)))
 
 
 @bp.post("/fetches/<id:fetch_id>/retry")
 def retry(fetch_id: str) -> Response:
-    """Try a refused one again."""
+    """Try a refused fetch again."""
     here = site()
     with here.store.write() as session:
         fetch = fetches.get_fetch(session, fetch_id, g.visitor)
@@ -182,7 +183,7 @@ def retry(fetch_id: str) -> Response:
 
 @bp.delete("/fetches/<id:fetch_id>")
 def remove(fetch_id: str) -> tuple[str, int]:
-    """Give it up, or forget that it was refused. A job that it has become stays."""
+    """Give a fetch up, or forget that it was refused. A job that it has become stays."""
     here = site()
     remove_upload(here, _get(here, fetch_id).id)
     return "", 204

@@ -12,7 +12,10 @@ _INVISIBLE = {"Cc", "Cs", "Cn", "Zl", "Zp"}  # controls, lone surrogates, no cha
 
 
 def clean_filename(text: str) -> str:
-    """Drop folders, controls and what can't be stored as UTF-8; `unnamed` if nothing is left."""
-    last = re.split(r"[/\\]", text)[-1]
+    """Drop folders, controls and what can't be stored as UTF-8; `unnamed` if nothing is left.
+
+    Letters are composed (NFC), as most keyboards write them: macOS sends them in parts.
+    """
+    last = unicodedata.normalize("NFC", re.split(r"[/\\]", text)[-1])
     kept = "".join(c for c in last if is_unknown(c) or unicodedata.category(c) not in _INVISIBLE)
     return kept.strip()[:LONGEST] or NAMELESS

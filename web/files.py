@@ -64,6 +64,7 @@ def sheet(job_id: str, number: int) -> Response:
 
 @bp.get("/media/stills/<id:job_id>/<int:window>.jpg")
 def still(job_id: str, window: int) -> Response:
+    """Send a window's picture as JPEG."""
     if window >= MAX_WINDOWS:  # no name of a file is as long as a number may be
         raise NotFound(_GONE)
     return _send(site().media.still(job_id, window), mimetype="image/jpeg")

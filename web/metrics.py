@@ -25,7 +25,7 @@ bp = Blueprint("metrics", __name__)
 
 @bp.get("/metrics")
 def show() -> Response:
-    """Tell them in the form that is asked for."""
+    """Tell the metrics, in the form of Prometheus or OpenMetrics, as is asked for."""
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(_Everything(site())), content_type=content_type)
 

@@ -51,7 +51,7 @@ def write_document(app: Flask) -> dict[str, Any]:
         for method, about in described(rule):
             view = app.view_functions[rule.endpoint]
             entry = _operation(rule, method, about, schema_of)
-            entry["summary"], entry["description"] = _words(rule, view)
+            entry["summary"], entry["description"] = _words(view)
             paths.setdefault(path, {})[method.lower()] = entry
     return {
         "openapi": "3.1.0",
@@ -191,10 +191,7 @@ def _operation_id(rule: Rule, method: str) -> str:
     return f"{name}_one" if with_id else name
 
 
-def _words(rule: Rule, view: Any) -> tuple[str, str]:
+def _words(view: Any) -> tuple[str, str]:
     """Return the first line of a view's docstring, and the rest."""
-    text = inspect.getdoc(view)
-    if not text:
-        text = rule.endpoint.rpartition(".")[2].replace("_", " ").capitalize()
-    first, _, rest = text.partition("\n")
+    first, _, rest = (inspect.getdoc(view) or "").partition("\n")
     return first, " ".join(rest.split())

@@ -51,6 +51,7 @@ def show(job_id: str) -> str:
     return render_template(
         "job.html",
         job=job,
+        ended=row.state.ended,
         removed=removed,
         frame_seconds=frame_seconds,
         formats=formats(),

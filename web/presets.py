@@ -14,6 +14,7 @@ bp = Blueprint("presets", __name__, url_prefix="/api/presets")
 
 @bp.get("")
 def index() -> Response:
+    """List the presets: names, each with the fields of a form that it stands for."""
     with site().store.read() as session:
         rows = presets.list_presets(session)
     return jsonify(PresetListShape(presets=[_shape(row) for row in rows]))
@@ -37,6 +38,7 @@ def save(name: str) -> Response:
 
 @bp.delete("/<path:name>")
 def remove(name: str) -> tuple[str, int]:
+    """Delete a preset; jobs that were made with it keep their parameters."""
     with site().store.write() as session:
         presets.delete_preset(session, name)
     return "", 204

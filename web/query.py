@@ -1,12 +1,14 @@
 """Reads the values of an address's query; every refusal names the field and what it takes."""
 
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from flask import request
 
 from models.commentators import COMMENTATORS
 from models.errors import InvalidRequest
 from models.job_lists import Filter
+from models.paging import Place
 from models.tables import JobState
 
 LATEST_MS = 2**53
@@ -40,10 +42,16 @@ def job_filter() -> Filter:
     return Filter(
         state=job_state(request.args.get("state", "")),
         commentator=choice("commentator", COMMENTATORS),
-        filename=request.args.get("filename") or None,
+        filename=normalize("NFC", request.args.get("filename", "")) or None,
         from_ms=moment("from"),
         until_ms=moment("until"),
     )
+
+
+def place() -> Place | None:
+    """Read behind what a list goes on; None for its first page."""
+    text = request.args.get("before", "")
+    return Place.parse(text) if text else None
 
 
 def moment(name: str) -> int | None:

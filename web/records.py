@@ -1,6 +1,6 @@
 """From the store's rows to the records of web/shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from web.shapes import (
     JobRecord,
     NetworkRecord,
     SegmentRecord,
+    SourceRecord,
     SummaryRecord,
     TimingsRecord,
     UtteranceRecord,
@@ -48,22 +49,36 @@ def job_record(job: Job) -> JobRecord:
         commentator=job.commentator,
         commentator_label=label_of(job.commentator),
         parameters=Parameters.from_json(job.parameters).to_json(),
-        networks=[
-            NetworkRecord(
-                name=network["name"],
-                checkpoint=network["checkpoint"],
-                fingerprint=network["fingerprint"],
-            )
-            for network in job.networks
-        ],
+        networks=_network_records(job.networks),
         windows_total=job.window_count,
         source_id=job.source_id,
         windows_taken=job.windows_taken,
+        sources=[
+            SourceRecord(
+                job_id=source["job_id"],
+                commentator=source["commentator"],
+                commentator_label=label_of(source["commentator"]),
+                networks=_network_records(source["networks"]),
+                windows=source["windows"],
+            )
+            for source in job.sources
+        ],
         created_ms=job.created_ms,
         started_ms=job.started_ms,
         finished_ms=job.finished_ms,
         failure=_failure_record(job),
     )
+
+
+def _network_records(networks: Iterable[Mapping[str, str]]) -> list[NetworkRecord]:
+    return [
+        NetworkRecord(
+            name=network["name"],
+            checkpoint=network["checkpoint"],
+            fingerprint=network["fingerprint"],
+        )
+        for network in networks
+    ]
 
 
 def _failure_record(job: Job) -> FailureRecord | None:
@@ -127,9 +142,9 @@ def utterance_record(row: Utterance) -> UtteranceRecord:
 
 
 def read_summary(session: Session, job_id: str) -> SummaryRecord | None:
-    """Return the finished summary; None if there is none, or nothing was said that it could tell."""
+    """Return the finished summary, the one before where making it anew failed; None where nothing is told."""
     addition = session.get(Addition, (job_id, AdditionKind.SUMMARY))
-    if addition is None or addition.finished_ms is None or addition.failure_kind is not None:
+    if addition is None or addition.finished_ms is None:
         return None
     whole, chapters = get_whole(session, job_id), list_chapters(session, job_id)
     return summary_record(addition.finished_ms, whole, chapters) if whole else None

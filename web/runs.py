@@ -12,6 +12,7 @@ from models import job_lists, jobs, runs
 from models.comparison import Row, Side, align, compare, is_different
 from models.errors import Conflict, InvalidRequest, StoreBusy
 from models.idempotency import Answer
+from models.paging import next_place
 from models.parameters import MAX_WINDOWS, PARAMETER_FIELDS
 from models.segments import count_stored, list_segments, shown_words, stored_spans
 from models.tables import Job, Segment
@@ -19,7 +20,7 @@ from telemetry.tracing import Submission
 from web.actions import queue
 from web.answers import job_shape
 from web.once import Deed, answered, once
-from web.query import choice, job_filter, whole_number
+from web.query import choice, job_filter, place, whole_number
 from web.shapes import (
     BriefSegmentShape,
     ComparisonShape,
@@ -49,16 +50,15 @@ _WISH = (
 def index(job_id: str) -> Response:
     """List the jobs of this job's video, newest first, itself among them."""
     limit, wanted = whole_number("limit", MOST_RUNS, 1, MOST_RUNS), job_filter()
-    before = request.args.get("before")
+    before = place()
     with site().store.read() as session:
         video_id = jobs.get_job(session, job_id).video_id
-        last = jobs.get_job(session, before) if before else None
         found = job_lists.list_of_video(
-            session, video_id, limit=limit + 1, before=last, wanted=wanted
+            session, video_id, limit=limit + 1, before=before, wanted=wanted
         )
         answer = RunListShape(
             runs=[_run_shape(session, job) for job in found[:limit]],
-            next=found[limit - 1].id if len(found) > limit else None,
+            next=next_place(found, limit),
         )
     return jsonify(answer)
 

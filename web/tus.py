@@ -19,6 +19,7 @@ from models import uploads
 from models.arriving import Arriving, going_on_at
 from models.errors import Conflict, InvalidRequest, TooLarge, Unsupported
 from models.idempotency import Answer
+from models.paging import next_place
 from models.tables import Upload, new_id
 from web import meters, tus_headers
 from web.errors import STATUSES, WrongVersion
@@ -26,7 +27,7 @@ from web.intake import finish_upload, refusal_of, remove_upload
 from web.limits import count_upload, one_arriving
 from web.multipart import PIECE_BYTES, TURN
 from web.once import REPLAYED, once
-from web.query import whole_number
+from web.query import place, whole_number
 from web.shapes import UploadListShape, UploadShape
 from web.site import Site, site
 from web.uploads import check_room, check_size, parse_wish
@@ -161,19 +162,19 @@ def index() -> Response:
     """List your uploads that haven't become jobs."""
     here = site()
     limit = whole_number("limit", MOST_UPLOADS, 1, MOST_UPLOADS)
-    before = request.args.get("before")
+    before = place()
     with here.store.read() as session:
-        last = uploads.get_upload(session, before, g.visitor) if before else None
-        rows = uploads.list_uploads(session, g.visitor, limit=limit + 1, before=last)
+        rows = uploads.list_uploads(session, g.visitor, limit=limit + 1, before=before)
     answer = UploadListShape(
         uploads=[_shape(here, row) for row in rows[:limit]],
-        next=rows[limit - 1].id if len(rows) > limit else None,
+        next=next_place(rows, limit),
     )
     return jsonify(answer)
 
 
 @bp.get("/<id:upload_id>")
 def show(upload_id: str) -> Response:
+    """Tell how far an upload is, which job it has become, or why it was refused."""
     here = site()
     return jsonify(_shape(here, _get(here, upload_id)))
 

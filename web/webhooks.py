@@ -8,9 +8,10 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from models import webhooks
 from models.errors import InvalidRequest
 from models.outbound import Hosts, NotAllowed, hosts_of_webhooks
+from models.paging import next_place
 from models.tables import Delivery, DeliveryState, Webhook
 from models.webhooks import Event
-from web.query import choice, whole_number
+from web.query import choice, place, whole_number
 from web.shapes import (
     AttemptShape,
     DeliveryListShape,
@@ -66,7 +67,7 @@ def change(webhook_id: str) -> Response:
 
 @bp.delete("/<id:webhook_id>")
 def remove(webhook_id: str) -> tuple[str, int]:
-    """Delete it with what it was not told yet."""
+    """Delete a webhook with what it was not told yet."""
     with site().store.write() as session:
         webhooks.remove_webhook(session, webhook_id)
     return "", 204
@@ -83,30 +84,30 @@ def rotate(webhook_id: str) -> Response:
 
 @bp.get("/<id:webhook_id>/deliveries")
 def deliveries(webhook_id: str) -> Response:
-    """List what it was told or is to be told, newest first, with every attempt."""
+    """List what a webhook was told or is to be told, newest first, with every attempt."""
     limit = whole_number("limit", DELIVERIES_A_PAGE, 1, MOST_DELIVERIES)
     state, event = choice("state", DeliveryState), choice("event", Event)
-    before = request.args.get("before")
+    before = place()
     with site().store.read() as session:
         webhooks.get_webhook(session, webhook_id)
         rows = webhooks.list_deliveries(
             session,
             webhook_id,
             limit=limit + 1,
-            before=webhooks.get_delivery(session, webhook_id, before) if before else None,
+            before=before,
             state=DeliveryState(state) if state else None,
             event=event,
         )
     answer = DeliveryListShape(
         deliveries=[_delivery_shape(row) for row in rows[:limit]],
-        next=rows[limit - 1].id if len(rows) > limit else None,
+        next=next_place(rows, limit),
     )
     return jsonify(answer)
 
 
 @bp.post("/<id:webhook_id>/deliveries/<id:delivery_id>/redeliver")
 def redeliver(webhook_id: str, delivery_id: str) -> tuple[Response, int]:
-    """Send it again at once, under the same id."""
+    """Send a delivery again at once, under the same id."""
     with site().store.write() as session:
         row = webhooks.redeliver(session, webhook_id, delivery_id)
     return jsonify(_delivery_shape(row)), 202

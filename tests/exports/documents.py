@@ -99,6 +99,7 @@ def document(
             windows_total=4,
             source_id=None,
             windows_taken=0,
+            sources=[],
             created_ms=1_700_000_000_000,
             started_ms=1_700_000_001_500,
             finished_ms=None,

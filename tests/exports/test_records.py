@@ -42,6 +42,7 @@ def test_rows_become_json(store: Store) -> None:
             "windows_total": 2,
             "source_id": None,
             "windows_taken": 0,
+            "sources": [],
             "created_ms": job.created_ms,
             "started_ms": job.started_ms,
             "finished_ms": job.finished_ms,

@@ -94,7 +94,7 @@ def test_json() -> None:
         '"commentator": "builtin", '
         '"commentator_label": "object tags, not a vision-language model", '
         '"parameters": {"capture_fps": "2", "frames_per_inference": 4}, "networks": [], "windows_total": 4, '
-        '"source_id": null, "windows_taken": 0, '
+        '"source_id": null, "windows_taken": 0, "sources": [], '
         '"created_ms": 1700000000000, "started_ms": 1700000001500, "finished_ms": null, '
         '"failure": null, '
         '"video": {"id": "vwxyz23456722222", "sha256": "' + "ab" * 32 + '", '

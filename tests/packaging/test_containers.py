@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 OURS = {"web", "worker-cpu", "worker-gpu", "beat", "migrate"}
 OTHERS = {"redis", "postgres", "minio"}
-BY_FILE = {"database_url": "DATABASE_URL_FILE", "password": "PASSWORD_FILE"}
+BY_FILE = {
+    "database_url": "DATABASE_URL_FILE",
+    "metrics_token": "METRICS_TOKEN_FILE",
+    "password": "PASSWORD_FILE",
+}
 """Settings that are secrets, and the variables that name their files."""
 
 OBSERVERS = {"prometheus", "grafana"}
@@ -82,6 +86,8 @@ def test_every_service_is_bounded_and_what_serves_is_watched(compose: dict[str, 
         assert service["deploy"]["resources"]["limits"].keys() >= {"memory", "pids"}, name
         assert service["restart"] in ("unless-stopped", "on-failure"), name
         assert name == "migrate" or "healthcheck" in service, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
 
 
 def test_a_worker_is_given_longer_to_end_than_a_call_may_take(compose: dict[str, Any]) -> None:
@@ -92,11 +98,7 @@ def test_a_worker_is_given_longer_to_end_than_a_call_may_take(compose: dict[str,
 
 def test_secrets_are_files(compose: dict[str, Any]) -> None:
     assert compose["secrets"] == {
-        **{
-            name: {"file": f"./secrets/{name}"}
-            for name in ("password", "postgres_password", "database_url")
-        },
-        "metrics_token": {"environment": "METRICS_TOKEN"},
+        name: {"file": f"./secrets/{name}"} for name in (*BY_FILE, "postgres_password")
     }
     for service in compose["services"].values():
         assert set(service.get("secrets", [])) <= set(compose["secrets"])

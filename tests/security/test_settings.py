@@ -12,10 +12,14 @@ from settings import BadSetting, Settings
         ({"WEB_HOST": "::"}, "set PASSWORD"),
         ({"WEB_HOST": "192.168.1.5", "PASSWORD": "seven77"}, "too short"),
         ({"PROXIES": "1"}, "set PASSWORD"),
-        ({"PROXIES": "-1", "PASSWORD": "x"}, "PROXIES must be"),
-        ({"ACCESS_LOG": "2"}, "ACCESS_LOG 0 or 1"),
-        ({"UPLOADS_AT_ONCE": "0"}, "at least 1"),
-        ({"REQUESTS_PER_MINUTE": "0"}, "at least 1"),
+        ({"PROXIES": "-1", "PASSWORD": "x"}, "PROXIES must be 0 to 100, not -1"),
+        ({"ACCESS_LOG": "2"}, "ACCESS_LOG must be 0 to 1"),
+        ({"UPLOADS_AT_ONCE": "0"}, "must be 1 to"),
+        ({"REQUESTS_PER_MINUTE": "0"}, "must be 1 to"),
+        ({"UPLOAD_HOURS": "99999999"}, "must be 1 to 87840"),
+        ({"KEEP_MEDIA_DAYS": "1000000000000"}, "must be 0 to 36600"),
+        ({"OPENAI_PRICE_IN": "nan"}, "OPENAI_PRICE_IN must be"),
+        ({"PASSWORD": " long enough"}, "begins or ends with a space"),
         ({"OPENAI_KEY": "sk-schlüssel"}, "OPENAI_KEY holds what no key does"),
         ({"TRANSCRIBE_KEY": "sk-1\n"}, "TRANSCRIBE_KEY holds what no key does"),
     ],
@@ -28,6 +32,11 @@ def test_is_refused(environ: dict[str, str], told: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_loopback_needs_no_password(host: str) -> None:
     assert Settings.from_env({"WEB_HOST": host}).password == ""
+
+
+def test_a_home_folder_is_found_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert str(Settings.from_env({"DATA_DIR": "~/videos"}).data_dir) == "/home/ann/videos"
 
 
 def test_no_refusal_shows_the_password() -> None:

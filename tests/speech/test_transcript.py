@@ -184,6 +184,10 @@ def test_it_is_asked_for_afterwards_and_not_without_sound(
         jobs.open_hints(session, jobs.add(session, job.id, AdditionKind.TRANSCRIPT), 64)
     work(bench, job, endpoint_url, "good")
     assert (state(bench, job), len(spoken(bench, job))) == (("ready", JobState.DONE), 4)
+    with bench.store.write() as session:  # anew, in vain: what was heard before stays
+        jobs.open_hints(session, jobs.add(session, job.id, AdditionKind.TRANSCRIPT), 64)
+    work(bench, job, endpoint_url, "picky")
+    assert (state(bench, job), len(spoken(bench, job))) == (("failed", JobState.DONE), 4)
     with bench.store.write() as session:
         jobs.get_job(session, job.id).video.has_audio = False
         session.flush()

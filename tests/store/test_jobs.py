@@ -11,6 +11,7 @@ from models.additions import makings_of_all
 from models.chunks import LeaseLost
 from models.clock import now_ms
 from models.errors import BadFile, Conflict, InvalidRequest, NotFound
+from models.paging import Place
 from models.parameters import Parameters, parse_parameters
 from models.progress import progress_of
 from models.segments import list_segments
@@ -171,7 +172,9 @@ def test_lists_go_newest_first_and_page_without_gap(store: Store) -> None:
             job.created_ms = 1000 + age // 2  # some at the same millisecond
     with store.read() as session:
         first = job_lists.list_jobs(session, limit=3)
-        rest = job_lists.list_jobs(session, limit=3, before=first[-1])
+        rest = job_lists.list_jobs(
+            session, limit=3, before=Place(first[-1].created_ms, first[-1].id)
+        )
         times = [job.created_ms for job in (*first, *rest)]
     assert {job.id for job in (*first, *rest)} == {job.id for job in made}
     assert len(first) + len(rest) == 5

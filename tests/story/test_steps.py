@@ -16,6 +16,7 @@ from models.chunks import Claim
 from models.errors import CommentatorFailed, Conflict, NotFound, PromptRefused
 from models.media import folder_media
 from models.passages import get_whole, is_outdated, list_chapters, list_passages
+from models.search import Wish, find
 from models.store import Store
 from models.tables import (
     Addition,
@@ -316,6 +317,45 @@ def test_cancelling_gives_up_the_summary_and_keeps_the_job(
         with pytest.raises(NotFound):
             get_addition(session, job_id, SUMMARY)
     assert run(site_of(Teller()), job_id) == 0
+
+
+@pytest.mark.parametrize("end", ["cancel", "drop", "fail"])
+def test_a_summary_made_anew_in_vain_leaves_the_one_before(
+    store: Store, site_of: Callable[[Teller], Site], end: str
+) -> None:
+    def fail(_: Matter) -> None:
+        raise PromptRefused("It takes no text.")
+
+    job_id = commented(store)
+    want(store, job_id)
+    run(site_of(Teller()), job_id)
+    with store.read() as session:
+        told = [(row.level, row.index, row.text) for row in list_passages(session, job_id)]
+        finished_ms = get_addition(session, job_id, SUMMARY).finished_ms
+        hits = find(session, Wish("texts"), limit=9).total
+    assert told
+    assert hits
+    want(store, job_id)
+    run(site_of(Teller()), job_id, most=2)
+    want(store, job_id)  # once more in the middle
+    if end == "fail":
+        run(site_of(Teller(fail)), job_id)
+    else:
+        run(site_of(Teller()), job_id, most=1)
+        with store.write() as session:
+            if end == "cancel":
+                jobs.cancel(session, job_id)
+            else:
+                jobs.drop(session, job_id, SUMMARY)
+    with store.read() as session:
+        assert [(it.level, it.index, it.text) for it in list_passages(session, job_id)] == told
+        assert get_addition(session, job_id, SUMMARY).finished_ms == finished_ms
+        assert find(session, Wish("texts"), limit=9).total == hits
+    assert state_of(store, job_id) is JobState.DONE
+    assert making(store, job_id)[0] == ("failed" if end == "fail" else "ready")
+    want(store, job_id)
+    run(site_of(Teller()), job_id)
+    assert making(store, job_id)[0] == "ready"
 
 
 def test_a_job_can_be_deleted_in_the_middle(

@@ -166,6 +166,19 @@ def test_a_whole_file_is_not_called_damaged(tmp_path: Path, name: str) -> None:
     assert probe(clip, clip.name).warnings == []
 
 
+@pytest.mark.parametrize(
+    ("pictures", "words"),
+    [
+        ([140], "one of its pictures, at 5.6 s, can't be decoded and is left out."),
+        ([140, 142], "2 of its pictures, the first at 5.6 s, can't be decoded and are left out."),
+    ],
+)
+def test_damage_near_the_end_is_counted(tmp_path: Path, pictures: list[int], words: str) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", STEADY, "mpeg4", options={"g": "25"})
+    damage(clip, pictures)
+    assert probe(clip, clip.name).warnings == [f"The file is damaged: {words}"]
+
+
 def test_damaged_pictures_are_replaced_by_ones_that_decode(
     decoder: Decoder, tmp_path: Path
 ) -> None:

@@ -99,6 +99,13 @@ def test_exports_come_as_one_zip_with_a_name_each(
     assert b"may have been deleted" in archive.read("missing.txt")
 
 
+def test_a_form_in_parts_may_name_as_many_jobs_as_any(client: FlaskClient, ids: list[str]) -> None:
+    form = {"format": "srt", "id": [*ids, *(new_id() for _ in range(2000 - len(ids)))]}
+    answer = client.post("/api/jobs/export", data=form, content_type="multipart/form-data")
+    with ZipFile(io.BytesIO(answer.data)) as archive:
+        assert len(archive.namelist()) == len(ids) + 1
+
+
 def test_a_zip_is_sent_while_it_is_made() -> None:
     opened = []
 

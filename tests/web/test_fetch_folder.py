@@ -67,7 +67,7 @@ def test_fetches_are_listed_page_by_page(client: FlaskClient, folder: Path, clip
     assert pages == [["4.mp4", "3.mp4"], ["2.mp4", "1.mp4"], ["0.mp4"]]
     assert before is None
     assert client.get("/api/fetches?limit=1001").status_code == 400
-    assert client.get("/api/fetches?before=missing").status_code == 404
+    assert client.get("/api/fetches?before=missing").status_code == 400
 
 
 OUTSIDE = [

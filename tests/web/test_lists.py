@@ -17,7 +17,8 @@ from web.site import Site
 def jobs(client: FlaskClient, known_clip: Path) -> list[dict[str, Any]]:
     """Queue three jobs of one video, the oldest first."""
     return [
-        upload(client, known_clip, filename=name) for name in ("École.mp4", "TWO 100%.mp4", "3.mp4")
+        upload(client, known_clip, filename=name)
+        for name in ("E\u0301cole.mp4", "TWO 100%.mp4", "3.mp4")
     ]
 
 
@@ -43,11 +44,24 @@ def test_every_list_of_jobs_goes_on_where_it_ended(
     assert pages(client, "/api/jobs/ids", "ids", limit="2") == [ids[:2], ids[2:]]
 
 
+def test_a_list_goes_on_though_where_its_page_ended_is_deleted_meanwhile(
+    client: FlaskClient, jobs: list[dict[str, Any]]
+) -> None:
+    for path, name in (("/api/jobs", "jobs"), ("/api/jobs/ids", "ids")):
+        page = client.get(path, query_string={"limit": "1"}).get_json()
+        newest = page[name][0] if name == "ids" else page[name][0]["id"]
+        client.delete(f"/api/jobs/{newest}")
+        rest = pages(client, path, name, limit="2", before=page["next"])
+        assert len(rest[0]) == len(jobs) - 1
+        jobs.pop()
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [
         ({"filename": "two"}, ["TWO 100%.mp4"]),
         ({"filename": "école"}, ["École.mp4"]),
+        ({"filename": "e\u0301cole"}, ["École.mp4"]),
         ({"filename": "ÉCO"}, ["École.mp4"]),
         ({"filename": "0%"}, ["TWO 100%.mp4"]),
         ({"filename": "_"}, []),

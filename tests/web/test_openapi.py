@@ -61,6 +61,7 @@ def test_the_page_shows_every_operation_without_a_script(client: FlaskClient) ->
     for entry in fetch(client)["paths"].values():
         for about in entry.values():
             assert f'id="{about["operationId"]}"' in answer.text
+            assert re.fullmatch(r"[A-Z]\w*( \S+){2,}\.", about["summary"]), about["operationId"]
     assert "<script>" not in answer.text
     assert "style=" not in answer.text
     assert "script-src 'self';" in answer.headers["Content-Security-Policy"]

@@ -21,6 +21,7 @@ def test_a_preset_is_saved_replaced_and_deleted(client: FlaskClient) -> None:
     assert client.get("/api/presets").get_json() == listed
     assert client.delete(url).status_code == 204
     assert client.delete(url).status_code == 404
+    assert client.delete("/api/presets/a%00b").status_code == 404
     assert client.get("/api/presets").get_json() == {"presets": []}
 
 

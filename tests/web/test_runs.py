@@ -6,9 +6,10 @@ from typing import Any, get_type_hints
 import pytest
 from flask.testing import FlaskClient
 
+from models import jobs
 from models.hints import waiting_hints
 from tests.web.commenting import claim_next, comment_windows
-from tests.web.conftest import BuildApp
+from tests.web.conftest import BuildApp, site_of
 from tests.web.requests import upload
 from tests.web.test_jobs_api import SIX_WINDOWS
 from web.shapes import ComparisonShape, RowShape, RunShape
@@ -91,6 +92,36 @@ def test_what_was_taken_over_names_who_said_it_first_and_outlives_it(
     assert len(segments(client, third)) == 5
     assert client.get(segments(client, third)[1]["still"]).status_code == 200
     assert client.get(third["video"]["url"]).status_code == 200
+
+
+def test_exports_name_who_said_what_a_run_took_over(build_app: BuildApp, known_clip: Path) -> None:
+    app = build_app(commentator="minicpm,builtin")
+    client, site = app.test_client(), site_of(app)
+    network = {"name": "MiniCPM-o 4.5", "checkpoint": "folder", "fingerprint": "f00d"}
+    job = upload(client, known_clip, **SIX_WINDOWS)
+    comment_windows(site.store, site.media, job["id"], 6)
+    with site.store.write() as session:
+        jobs.note_network(session, job["id"], network)
+    second = run(client, job, windows="0", parameters={"commentator": "builtin"})
+    third = run(client, second, windows="1")
+    told = {"commentator": "minicpm", "networks": [network], "windows": 4}
+    client.delete(f"/api/jobs/{job['id']}")
+    assert [told.items() <= source.items() for source in third["sources"]] == [True]
+    for file in ("vtt", "ttml", "edl", "md"):
+        words = client.get(third["links"]["exports"][file]).text.replace("\\", "")
+        assert f"4 of 6 windows were taken over from the run {job['id']}, by: minicpm" in words
+        assert "MiniCPM-o 4.5: folder (f00d)" in words
+
+
+def test_openais_jobs_run_again_without_what_it_doesnt_heed(
+    build_app: BuildApp, known_clip: Path
+) -> None:
+    client = build_app(
+        commentator="openai", openai_url="http://127.0.0.1:1/v1", openai_model="m"
+    ).test_client()
+    job = upload(client, known_clip, **SIX_WINDOWS, temperature="0.5")
+    again = run(client, job, parameters={"profile": "sports"})
+    assert (again["parameters"]["temperature"], again["parameters"]["profile"]) == (0.5, "sports")
 
 
 def test_a_run_of_an_unfinished_job_comments_what_is_missing_too(

@@ -306,6 +306,20 @@ def test_a_piece_counts_only_where_the_file_ends(tmp_path: Path) -> None:
             one.append(3, b"xyz")
 
 
+def test_an_upload_that_another_makes_a_video_just_now_is_not_gone(tmp_path: Path) -> None:
+    class Watched(FolderArrivals):
+        def _lying_at(self, upload_id: str) -> Path | None:
+            found = super()._lying_at(upload_id)
+            (self.uploads / upload_id).rename(self.videos / upload_id)
+            return found
+
+    for name in ("uploads", "videos"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "uploads" / "x").touch()
+    with Watched(tmp_path / "uploads", tmp_path / "videos").undisturbed("x"):
+        assert (tmp_path / "videos" / "x").exists()
+
+
 @pytest.mark.parametrize("moved", [False, True])
 def test_a_kill_between_the_last_byte_and_the_job_loses_nothing(
     client: FlaskClient, site: Site, clip: Path, moved: bool

@@ -7,16 +7,18 @@ from web.exports.clock import clock, time_of_day
 from web.exports.document import Document
 from web.exports.plain_text import plain
 from web.exports.timecode import FrameClock
+from web.shapes import JobRecord, SourceRecord
 
 
 def provenance(document: Document) -> Iterator[str]:
     """Yield plain lines: the file, the commentator and its networks, who wrote this when, and what is missing."""
-    job, label = document.job, document.job["commentator_label"]
+    job = document.job
     yield plain(f"Video: {job['filename']} ({clock(document.video['duration_ms'])})")
-    yield plain(f"Commentator: {job['commentator']}" + (f" ({label})" if label else ""))
-    for network in job["networks"]:
-        yield plain(
-            f"Network: {network['name']}: {network['checkpoint']} ({network['fingerprint']})"
+    yield from _who("Commentator", job)
+    for source in job["sources"]:
+        yield from _who(
+            f"{source['windows']} of {job['windows_total']} windows were taken over from the run {source['job_id']}, by",
+            source,
         )
     yield plain(f"Written by Reelnotes {document.version}, {time_of_day(document.exported_ms)}")
     if document.choice.text != TEXTS[0]:
@@ -25,6 +27,15 @@ def provenance(document: Document) -> Iterator[str]:
         yield "Cues: what was said and the unchanged windows after it are joined"
     if job["state"] != "done":
         yield f"Not complete: the job is {job['state']}"
+
+
+def _who(told: str, by: JobRecord | SourceRecord) -> Iterator[str]:
+    label = by["commentator_label"]
+    yield plain(f"{told}: {by['commentator']}" + (f" ({label})" if label else ""))
+    for network in by["networks"]:
+        yield plain(
+            f"Network: {network['name']}: {network['checkpoint']} ({network['fingerprint']})"
+        )
 
 
 def counting(document: Document) -> str:

@@ -38,6 +38,7 @@ from web.shapes.jobs import (
     NetworkRecord,
     OutcomeShape,
     PriorityWish,
+    SourceRecord,
     ThumbnailsShape,
 )
 from web.shapes.presets import PresetListShape, PresetShape
@@ -134,6 +135,7 @@ __all__ = [
     "SegmentRecord",
     "SegmentShape",
     "SideShape",
+    "SourceRecord",
     "StretchShape",
     "SummaryRecord",
     "SummaryShape",

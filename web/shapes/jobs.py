@@ -19,6 +19,16 @@ class NetworkRecord(TypedDict):
     fingerprint: str  # of its configuration and weights
 
 
+class SourceRecord(TypedDict):
+    """Who said what a run took over; the job may be gone."""
+
+    job_id: str
+    commentator: str
+    commentator_label: str
+    networks: list[NetworkRecord]
+    windows: int
+
+
 class JobRecord(TypedDict):
     id: str
     filename: str  # as the person named it
@@ -30,6 +40,7 @@ class JobRecord(TypedDict):
     windows_total: int  # segments there will be when the job is done
     source_id: str | None  # the job that it runs again
     windows_taken: int  # over from that job, with their segments
+    sources: list[SourceRecord]  # who said those
     created_ms: int
     started_ms: int | None
     finished_ms: int | None

@@ -35,7 +35,7 @@ export function showActions(place, job, { changed, deleted }) {
 function button(verb, job, work) {
   const made = document.createElement("button");
   made.type = "button";
-  made.className = verb === "retry" ? "small primary" : "small";
+  made.className = verb === "retry" && job.failure?.kind !== "bad-file" ? "small primary" : "small";
   made.textContent = say(`verb.${verb}`);
   made.ariaLabel = `${made.textContent} ${job.filename}`;
   let busy = false; // not disabled meanwhile: it would lose the focus, and a dialog couldn't give it back
@@ -48,18 +48,25 @@ function button(verb, job, work) {
   return made;
 }
 
+let choices; // one <select> that is copied: a list has hundreds of these options
+
 function prioritySelect(job, changed) {
+  choices ??= newChoices();
   const label = document.createElement("label");
   label.className = "priority";
-  const select = document.createElement("select");
-  const [lowest, highest] = document.body.dataset.priorities.split(" ").map(Number);
-  for (let value = highest; value >= lowest; value -= 1) {
-    select.add(new Option(value > 0 ? `+${value}` : String(value), value, false, value === job.priority));
-  }
+  const select = choices.cloneNode(true);
+  select.value = job.priority;
   select.addEventListener("change", () =>
     attempt(async () => changed(await setPriority(job.id, Number(select.value)))));
   label.append(`${say("field.priority")} `, select);
   return label;
+}
+
+function newChoices() {
+  const select = document.createElement("select");
+  const [lowest, highest] = document.body.dataset.priorities.split(" ").map(Number);
+  for (let value = highest; value >= lowest; value -= 1) select.add(new Option(value > 0 ? `+${value}` : String(value), value));
+  return select;
 }
 
 /** Do what was asked for; tell in a sentence if it can't be done, and return whether it could. */

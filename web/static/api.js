@@ -25,7 +25,7 @@ export function errorOf(status, text) {
 }
 
 async function ask(method, path, json) {
-  const options = { method, headers: { Accept: "application/json" } };
+  const options = { method, headers: {} };
   if (json !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(json);

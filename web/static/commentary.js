@@ -30,6 +30,7 @@ export class Commentary {
     this.momentMs = 0;
     this.follows = true;
     this.held = false; // the pointer or the focus is in the list
+    this.scroll = null; // what the next painting does first
     list.addEventListener("click", (event) => {
       const item = event.target.closest(LINE);
       if (!item || event.target.closest("form")) return;
@@ -193,7 +194,7 @@ export class Commentary {
     this.current = shown;
     const item = this.items.get(shown?.index);
     item?.setAttribute("aria-current", "true");
-    if (item && this.follows && !this.held) this.reveal(item);
+    if (item) this.scrollSoon(() => this.reveal(item));
     return shown;
   }
 
@@ -214,7 +215,13 @@ export class Commentary {
 
   /** Keep the newest line in view while nothing plays. */
   showNewest() {
-    if (this.follows && !this.held) this.list.scrollTop = this.list.scrollHeight;
+    this.scrollSoon(() => { this.list.scrollTop = this.list.scrollHeight; });
+  }
+
+  /** Scroll with the next painting, if the list follows: to ask where a line stands would lay the page out at once. */
+  scrollSoon(scroll) {
+    this.scroll = scroll;
+    this.paintSoon();
   }
 
   /** Return the text node of a segment's words. */
@@ -237,6 +244,8 @@ export class Commentary {
   paintSoon() {
     this.painting ??= requestAnimationFrame(() => {
       this.painting = undefined;
+      if (this.follows && !this.held) this.scroll?.();
+      this.scroll = null;
       this.paintInSight();
     });
   }

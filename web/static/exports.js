@@ -6,8 +6,8 @@ import { percent, say } from "./say.js";
 
 const LOOK_MS = 1000;
 
-/** Return a function that is to be told of the job whenever it has changed. */
-export function watchExports(menu) {
+/** Take over the menu, which has been opened; return a function that is to be told of the job whenever it has changed. */
+export function watchExports(menu, job) {
   const links = [...menu.querySelectorAll("a[data-format]")];
   let addresses = Object.fromEntries(links.map((link) => [link.dataset.format, link.getAttribute("href")])); // of what there is
   const choices = menu.querySelector(".choices");
@@ -49,10 +49,13 @@ export function watchExports(menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
   });
-  return (job) => {
-    addresses = job.links.exports;
+  const tell = (news) => {
+    addresses = news.links.exports;
     offer();
   };
+  if (job) tell(job);
+  open();
+  return tell;
 }
 
 /** Learn which voices there are; without any the spoken formats say why. */

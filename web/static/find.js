@@ -6,7 +6,6 @@ import { say } from "./say.js";
 import { ago, clock } from "./words.js";
 
 const PAUSE_MS = 150; // after the last key
-const DAY_MS = 24 * 3600 * 1000;
 const FIELDS = ["q", "state", "commentator", "profile", "from", "until"];
 
 const form = document.getElementById("find");
@@ -30,8 +29,15 @@ function query() {
   return {
     ...rest,
     ...(from && { from: new Date(`${from}T00:00`).getTime() }),
-    ...(until && { until: new Date(`${until}T00:00`).getTime() + DAY_MS }),
+    ...(until && { until: dayAfter(until).getTime() }),
   };
+}
+
+/** Return when the next day begins: one day in a year has 23 hours, another 25. */
+function dayAfter(day) {
+  const date = new Date(`${day}T00:00`);
+  date.setDate(date.getDate() + 1);
+  return date;
 }
 
 async function look(offset = 0) {

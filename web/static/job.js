@@ -1,12 +1,11 @@
 // A job's page: joins the feed, the player, the commentary and the timings.
 
+import { CONNECTION_LOST } from "./api.js";
 import { attempt, showActions, showState, tell } from "./actions.js";
 import { Announcer } from "./announcing.js";
 import { Commentary } from "./commentary.js";
 import { editLine } from "./corrections.js";
-import { watchExports } from "./exports.js";
 import { Feed } from "./feed.js";
-import { offerCopy } from "./playback.js";
 import { Player } from "./player.js";
 import { showRuns } from "./runs.js";
 import { say } from "./say.js";
@@ -53,12 +52,13 @@ const speech = new Speech(find("#speech"), page.dataset.id, {
   changed: () => feed.start(),
 });
 const timings = new Timings(find("#timings"), choose);
-const offerExports = watchExports(find("#exports"));
 const announcer = new Announcer();
 const search = new Search(find("#search"), commentary);
 const { width, height } = thumbnails.shape;
 find("#segments").style.setProperty("--tile-width", `${width * LIST_TILE}px`);
 find("#segments").style.setProperty("--tile-height", `${height * LIST_TILE}px`);
+let offerExports = () => {}; // until the menu is opened
+let told = null; // the job, as it was told last
 let state = page.dataset.state;
 let windowCount = Number(page.dataset.windows);
 let linked = null; // a moment that the address names and that could not be shown yet
@@ -173,6 +173,7 @@ function showJob(job) {
   find("#hindrance").hidden = job.hindrance === null;
   story.tell(job);
   speech.tell(job);
+  told = job;
   offerExports(job);
   showNetworks(job.networks);
   showFailure(job.failure);
@@ -197,6 +198,11 @@ function showFailure(failure) {
     failure.start_ms === null ? "" : say("job.failed-at", { window: failure.window + 1, time: clock(failure.start_ms) });
 }
 
+/** Go on with a module that few first views need. */
+function whenFetched(module, step) {
+  module.then(step, () => tell(CONNECTION_LOST));
+}
+
 player.addEventListener("moment", highlight);
 player.addEventListener("unplayable", offer);
 let offered = false;
@@ -206,10 +212,13 @@ function offer() {
   find("#offer").hidden = false;
   if (offered) return;
   offered = true;
-  offerCopy(find("#offer"), page.dataset.id, (url) => player.play(url));
+  whenFetched(import("./playback.js"), ({ offerCopy }) => offerCopy(find("#offer"), page.dataset.id, (url) => player.play(url)));
 }
 if (!player.plays) offer();
 
+find("#exports").addEventListener("toggle", () => whenFetched(import("./exports.js"), ({ watchExports }) => {
+  offerExports = watchExports(find("#exports"), told);
+}), { once: true });
 find("#size").textContent = size(Number(find("#size").dataset.bytes));
 find("#follow").addEventListener("click", () => commentary.follow(true));
 const help = document.getElementById("shortcuts");

@@ -187,6 +187,7 @@ function refuse(upload, error) {
   if (error.status === 415 || error.status === 422) startAnew(upload);
   show(upload, error.kind === "connection" ? "stopped" : "refused", error.message);
   upload.row.querySelector(".kind").textContent = error.kind;
+  upload.row.querySelector(".again").classList.toggle("primary", error.kind !== "bad-file"); // it would be refused again
 }
 
 /** A file that was looked into and refused is sent as a whole when it is tried again. */

@@ -38,7 +38,7 @@ export class Story {
     if (look === this.look) return;
     this.look = look;
     const isRead = await attempt(async () => {
-      const answer = addition?.state === "ready" ? await getSummary(this.id) : null;
+      const answer = OVER.includes(addition?.state) ? await getSummary(this.id) : null;
       if (look === this.look) this.show(job, answer, addition); // else newer news have been told meanwhile
     });
     if (!isRead && look === this.look) this.look = ""; // read again with the next news

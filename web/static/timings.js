@@ -13,6 +13,7 @@ const ROWS_MORE = 200;
 const PACES = 120; // points of the line
 const SMOOTH = 5; // of these points are one mean
 const DRAW_MS = 700; // between two drawings, for nobody sees more of them
+const NEAR = "150px";
 
 /** Return the milliseconds of a segment's steps and their total. */
 export function stepsOf({ timings }) {
@@ -26,6 +27,20 @@ export function percentile(values, share) {
 
 function rank(sorted, share) {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}
+
+const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+
+/** Wait until a place is nearly in sight: who doesn't scroll there needs neither the charts nor their library. */
+function nearness(place) {
+  return new Promise((done) => {
+    const observer = new IntersectionObserver((seen) => {
+      if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
+      observer.disconnect();
+      done();
+    }, { rootMargin: NEAR });
+    observer.observe(place);
+  });
 }
 
 export class Timings {
@@ -42,6 +57,7 @@ export class Timings {
     this.tabled = new Map(); // index: <tr>
     this.rows = ROWS_MORE; // most that the table shows
     this.more = place.querySelector(".more");
+    this.near = nearness(place);
     this.details.addEventListener("toggle", () => this.fillTable());
     this.more.addEventListener("click", () => {
       this.rows += ROWS_MORE;
@@ -49,12 +65,13 @@ export class Timings {
     });
   }
 
-  /** Show all segments that there are, soon. */
+  /** Show all segments that this job said, soon: what it took over was timed in another. */
   update(segments, windowCount) {
-    this.segments = segments;
+    this.segments = segments.filter((segment) => segment.taken_from === null);
+    if (!this.segments.length) return;
     this.windowCount = windowCount;
     this.place.hidden = false;
-    this.pending ??= setTimeout(async () => {
+    this.pending ??= this.near.then(() => pause(DRAW_MS)).then(async () => {
       const charts = await loadCharts().then(() => ["showChart", "showPace"], (error) => {
         this.readout.textContent = error.message;
         return []; // the tables tell the same
@@ -62,11 +79,11 @@ export class Timings {
       // One after the other, each a short task: thousands of windows take a while to add up.
       for (const show of ["showSummary", ...charts, "showSlowest", "showTokens", "fillTable"]) {
         this[show]();
-        await new Promise((done) => { setTimeout(done); });
+        await pause(0);
       }
       this.pending = undefined;
       if (this.shown !== this.segments.length) this.update(this.segments, this.windowCount);
-    }, DRAW_MS);
+    });
   }
 
   /** Tell how fast the job goes, or went. */

@@ -236,7 +236,13 @@ def _stream_warnings(
 ) -> Iterator[str]:
     if tail.missing_pts:
         at = _seconds((min(tail.missing_pts) - origin) * table.time_base)
-        yield f"The file is damaged: {len(tail.missing_pts)} of its pictures, the first at {at}, can't be decoded and are left out."
+        if len(tail.missing_pts) == 1:
+            yield f"The file is damaged: one of its pictures, at {at}, can't be decoded and is left out."
+        else:
+            yield (
+                f"The file is damaged: {len(tail.missing_pts)} of its pictures, the first at {at}, "
+                "can't be decoded and are left out."
+            )
     if header.video_streams > 1:
         yield (
             f"The file holds {header.video_streams} video streams: the first one "

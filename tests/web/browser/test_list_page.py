@@ -131,7 +131,9 @@ def test_a_refusal_names_its_kind_and_can_be_tried_again(
     expect(row.locator(".kind")).to_have_text("bad-file")
     expect(row.locator(".words")).to_contain_text("notes <b>for you.mp4")
     shoot(page, "refused")
-    row.get_by_role("button", name="Try again").click()
+    again = row.get_by_role("button", name="Try again")
+    expect(again).not_to_contain_class("primary")
+    again.click()
     expect(row).to_have_attribute("data-state", "refused")
     expect(page.locator(".job")).to_have_count(0)
 

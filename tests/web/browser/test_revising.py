@@ -112,6 +112,14 @@ def test_chosen_windows_are_run_again_and_compared(
     assert new_id != job["id"]
     comment_windows(server.store, server.media, new_id, 4, "At least 1 dog has gone; quiet.")
     expect(page.locator("#state")).to_have_text("done")
+    page.get_by_text("Every window").click()
+    expect(page.locator(".by-window tbody tr")).to_have_count(
+        4
+    )  # the others were timed in another run
+    page.locator(".facts summary").click()
+    expect(page.locator(".facts")).to_contain_text(
+        "16 of 20 windows from an earlier run, by builtin"
+    )
 
     page.get_by_role("link", name="Compare with the other run").click()
     rows = page.locator("#comparison tbody tr")

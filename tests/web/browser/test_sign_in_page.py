@@ -27,10 +27,12 @@ def test_a_person_signs_in_and_out(page: Page, shoot: Shoot) -> None:
     page.get_by_label("Password").fill("cheese")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").first).to_have_text("This is not the password.")
+    expect(page.get_by_role("navigation")).to_have_count(0)  # all of its pages are closed
     shoot(page, "sign-in")
     page.get_by_label("Password").fill("käse & mäuse")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("No videos yet.")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_have_count(1)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     page.goto("/")
