@@ -116,8 +116,8 @@ class Client:
         """Upload a file and queue it.
 
         `sent` is told of each piece's bytes as it leaves, and of less than none when it must be sent again.
-        A `key` of your own makes it one job however often you call, within a day. Of a file that grows, what
-        it was at first is sent. Raises OSError if it can't be read to there.
+        A `key` of your own makes it one job however often you call, within a day.
+        Of a file that grows, what it was at first is sent. Raises OSError if it can't be read to there.
         """
         filename = path.name.encode(errors="replace").decode()
         with _ToldFile(path, sent) as file:
@@ -428,7 +428,7 @@ class Client:
 def outlast(
     ask: Callable[[], Answer], lost: Callable[[ClientError], None] = lambda _: None
 ) -> Answer:
-    """Ask until a server that went away is back, within PATIENCE_S; `lost` is told once why it must be.
+    """Ask until a server that went away is back, within PATIENCE_S; `lost` is told once why.
 
     Raises Unreachable if it doesn't come back, and whatever else `ask` raises.
     """
@@ -456,7 +456,10 @@ def new_key() -> str:
 
 
 def _check_address(url: str) -> None:
-    """Refuse what httpx would choke on, or call a server that doesn't answer. Not quoted: a password may be in it."""
+    """Refuse what httpx would choke on, or call a server that doesn't answer.
+
+    It is not quoted: a password may be in it.
+    """
     try:
         address = httpx.URL(url)
         is_good = address.scheme in ("http", "https") and address.host != ""
@@ -520,7 +523,7 @@ def _parse(lines: Iterator[str]) -> Iterator[tuple[Event, int]]:
 
 
 class _ToldFile(io.FileIO):
-    """A file that tells of each piece that is read of it, and is as long as it was when it was opened.
+    """A file that tells of each piece that is read of it, and stays as long as it was when opened.
 
     Its length is told to the server before its bytes are: neither more nor less may follow.
     """

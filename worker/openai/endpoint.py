@@ -189,8 +189,8 @@ class Endpoint:
     def _is_whole(asked: Asked, answer: httpx.Response) -> bool:
         """Judge a stream that stopped and didn't say that it ends: each repeat of it is paid.
 
-        A connection that breaks is noticed where the length was told, or the last chunk is. Where neither is,
-        the second answer is taken.
+        A connection that breaks is noticed where the length was told, or the last chunk is. Where
+        neither is, the second answer is taken.
         """
         is_framed = not {"content-length", "transfer-encoding"}.isdisjoint(answer.headers)
         return asked.reply.text != "" and (is_framed or asked.broke_off)
