@@ -9,15 +9,17 @@ Answers are the API's own JSON, typed. A request whose answer got lost, or that 
 (429, 503), is sent again a few times; one that makes something carries a key, so that it is done once.
 """
 
+import errno
 import io
 import json
+import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
@@ -40,17 +42,25 @@ if TYPE_CHECKING:
         WebhookShape,
     )
 
+Answer = TypeVar("Answer")
+
 ENDED = ("done", "failed", "cancelled")
 TRIES = 4
 LONGEST_PAUSE_S = 30.0  # between two of them; told to wait longer, a call fails
 LONGEST_UNDER_WAY_S = 15 * 60.0  # that a server holds a key; then it is free again
+PATIENCE_S = 10 * 60.0  # of what waits, with a server that went away: it may be restarted
 
 _POLL_S = 2.0  # where the server has no room for one more stream
+_LONGEST_BACK_OFF_S = 10.0
 _SILENCE_S = 60.0  # of a stream, which speaks every 15 s
 
 
 class ClientError(Exception):
     """The root of what a call raises."""
+
+
+class BadAddress(ClientError):
+    """Nothing can be asked at such an address; the text says what one looks like."""
 
 
 class Unreachable(ClientError):
@@ -81,7 +91,8 @@ class Client:
     """Talks to one server. Every call raises Unreachable or Refused."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        """`token` is one of the server's tokens, or its PASSWORD."""
+        """`token` is one of the server's tokens, or its PASSWORD. Raises BadAddress."""
+        _check_address(url)
         headers = {b"Authorization": f"Bearer {token}".encode()} if token else {}
         # Proxies of the environment are for the outside; a probe of a large file takes its time.
         self._http = httpx.Client(
@@ -106,6 +117,7 @@ class Client:
 
         `sent` is told of each piece's bytes as it leaves, and of less than none when it must be sent again.
         A `key` of your own makes it one job however often you call, within a day.
+        Of a file that grows, what it was at first is sent. Raises OSError if it can't be read to there.
         """
         filename = path.name.encode(errors="replace").decode()
         with _ToldFile(path, sent) as file:
@@ -139,14 +151,14 @@ class Client:
             before = page["next"]
 
     def fetch_state(self, fetch_id: str) -> "FetchShape":
-        fetch: FetchShape = self._json("GET", f"/api/fetches/{quote(fetch_id, safe='')}")
+        fetch: FetchShape = self._json("GET", _fetch(fetch_id))
         return fetch
 
     def retry_fetch(self, fetch_id: str) -> None:
-        self._send("POST", f"/api/fetches/{quote(fetch_id, safe='')}/retry")
+        self._send("POST", f"{_fetch(fetch_id)}/retry")
 
     def remove_fetch(self, fetch_id: str) -> None:
-        self._send("DELETE", f"/api/fetches/{quote(fetch_id, safe='')}")
+        self._send("DELETE", _fetch(fetch_id))
 
     def folder(self, path: str, containing: str = "") -> "FolderShape":
         """List a folder in the server's, "" for itself."""
@@ -226,12 +238,19 @@ class Client:
         self._send("DELETE", _job(job_id))
 
     def wait(
-        self, job_id: str, changed: "Callable[[JobShape], None]" = lambda _: None
+        self,
+        job_id: str,
+        changed: "Callable[[JobShape], None]" = lambda _: None,
+        lost: Callable[[ClientError], None] = lambda _: None,
     ) -> "JobShape":
-        """Return the job once it has ended; `changed` is told of it meanwhile."""
+        """Return the job once it has ended; `changed` is told of it meanwhile.
+
+        A server that goes away is waited for, as outlast() does, and `lost` is told.
+        """
         while True:
+            is_broken = False
             try:
-                for event in self.events(job_id, since=2**31 - 1):
+                for event, _ in self._listen(job_id, since=2**31 - 1):
                     if event.name == "deleted":
                         break
                     if event.name == "job":
@@ -239,44 +258,49 @@ class Client:
                         changed(job)
                         if job["state"] in ENDED:
                             return job
-            except Refused as refusal:
-                if refusal.kind != "unavailable":
+            except (Refused, httpx.TransportError) as error:
+                if isinstance(error, Refused) and error.kind != "unavailable":
                     raise
-                time.sleep(_POLL_S)
-            job = self.job(
-                job_id
-            )  # also where the stream ended early; raises Refused for one deleted
+                is_broken = True
+            # Also where the stream ended early. Raises Refused for a deleted one.
+            job = outlast(lambda: self.job(job_id), lost)
             changed(job)
             if job["state"] in ENDED:
                 return job
+            if is_broken:
+                time.sleep(_POLL_S)
 
     def events(self, job_id: str, since: int = 0) -> Iterator[Event]:
         """Yield what happens to a job, from window `since` on, until it has ended; reconnects by itself."""
         failures = 0
         while True:
             try:
-                with self._http.stream(
-                    "GET",
-                    f"{_job(job_id)}/events",
-                    params={"since": str(since)},
-                    timeout=httpx.Timeout(30, read=_SILENCE_S),
-                ) as answer:
-                    if not answer.is_success:
-                        answer.read()
-                        raise _refusal(answer)
-                    for event, last_id in _parse(answer.iter_lines()):
-                        failures = 0
-                        since = max(since, last_id)
-                        yield event
-                        if event.name == "deleted" or (
-                            event.name == "job" and event.data["state"] in ENDED
-                        ):
-                            return
+                for event, last_id in self._listen(job_id, since):
+                    failures = 0
+                    since = max(since, last_id)
+                    yield event
+                    if event.name == "deleted" or (
+                        event.name == "job" and event.data["state"] in ENDED
+                    ):
+                        return
             except httpx.TransportError as error:
                 failures += 1
                 if failures == TRIES:
                     raise self._unreachable(error) from error
             time.sleep(_pause_s(failures, None))
+
+    def _listen(self, job_id: str, since: int) -> Iterator[tuple[Event, int]]:
+        """Yield the events of one connection. Raises Refused, or TransportError where it breaks."""
+        with self._http.stream(
+            "GET",
+            f"{_job(job_id)}/events",
+            params={"since": str(since)},
+            timeout=httpx.Timeout(30, read=_SILENCE_S),
+        ) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refusal(answer)
+            yield from _parse(answer.iter_lines())
 
     def export(self, job_id: str, export_format: str, **choices: str) -> str:
         """Return the commentary so far as srt, vtt, json … with `text`, `cues` as chosen."""
@@ -343,7 +367,7 @@ class Client:
 
     def redeliver(self, webhook_id: str, delivery_id: str) -> "DeliveryShape":
         """Send a message again, under its own id."""
-        address = f"{_hook(webhook_id)}/deliveries/{quote(delivery_id, safe='')}/redeliver"
+        address = f"{_hook(webhook_id)}/deliveries/{_known('delivery', delivery_id)}/redeliver"
         delivery: DeliveryShape = self._json("POST", address)
         return delivery
 
@@ -401,17 +425,72 @@ class Client:
         )
 
 
+def outlast(
+    ask: Callable[[], Answer], lost: Callable[[ClientError], None] = lambda _: None
+) -> Answer:
+    """Ask until a server that went away is back, within PATIENCE_S; `lost` is told once why.
+
+    Raises Unreachable if it doesn't come back, and whatever else `ask` raises.
+    """
+    tried, ends = 0, time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except (Unreachable, Refused) as error:
+            if isinstance(error, Refused) and error.status not in (502, 503, 504):
+                raise  # by the server itself, not by a proxy before it or for the store behind it
+            if time.monotonic() > ends:
+                raise Unreachable(
+                    f"{error} Given up after {PATIENCE_S / 60:.0f} minutes: "
+                    "what the server was given goes on once it is back."
+                ) from error
+            tried += 1
+            if tried == 1:
+                lost(error)
+            time.sleep(min(_pause_s(tried, None), _LONGEST_BACK_OFF_S))
+
+
 def new_key() -> str:
     """Return an Idempotency-Key that nobody has used."""
     return str(uuid.uuid4())
 
 
+def _check_address(url: str) -> None:
+    """Refuse what httpx would choke on, or call a server that doesn't answer.
+
+    It is not quoted: a password may be in it.
+    """
+    try:
+        address = httpx.URL(url)
+        is_good = address.scheme in ("http", "https") and address.host != ""
+        is_good = is_good and 0 < (address.port or 80) < 2**16
+    except (httpx.InvalidURL, ValueError):
+        is_good = False
+    if not is_good:
+        raise BadAddress(
+            "This is no server's address: write it whole, such as http://127.0.0.1:8000 or "
+            "https://videos.example.org."
+        )
+
+
 def _job(job_id: str) -> str:
-    return f"/api/jobs/{quote(job_id, safe='')}"
+    return f"/api/jobs/{_known('job', job_id)}"
+
+
+def _fetch(fetch_id: str) -> str:
+    return f"/api/fetches/{_known('fetch', fetch_id)}"
 
 
 def _hook(webhook_id: str) -> str:
-    return f"/api/webhooks/{quote(webhook_id, safe='')}"
+    return f"/api/webhooks/{_known('webhook', webhook_id)}"
+
+
+def _known(thing: str, its_id: str) -> str:
+    """Refuse what no server takes for an id: it would answer that there is no such address."""
+    if not re.fullmatch("[a-z2-7]{16}", its_id):
+        told = f"There is no {thing} {its_id[:40]!r}; it may have been deleted."
+        raise Refused("not-found", told, 404)
+    return its_id
 
 
 def _is_under_way(refusal: Refused) -> bool:
@@ -444,14 +523,30 @@ def _parse(lines: Iterator[str]) -> Iterator[tuple[Event, int]]:
 
 
 class _ToldFile(io.FileIO):
-    """A file that tells of each piece that is read of it."""
+    """A file that tells of each piece that is read of it, and stays as long as it was when opened.
+
+    Its length is told to the server before its bytes are: neither more nor less may follow.
+    """
 
     def __init__(self, path: Path, sent: Callable[[int], None]) -> None:
         super().__init__(path)
         self._sent = sent
+        self._length = os.fstat(super().fileno()).st_size
+
+    def fileno(self) -> int:
+        """Let httpx not ask the system for the length: it may be another by now."""
+        raise io.UnsupportedOperation("fileno")
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_END:
+            return super().seek(self._length + offset)
+        return super().seek(offset, whence)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        piece = super().read(-1 if size is None else size)
+        left = self._length - self.tell()
+        piece = super().read(left if size is None or size < 0 else min(size, left))
+        if left and size and not piece:
+            raise OSError(errno.EIO, "it became shorter while it was sent", self.name)
         self._sent(len(piece))
         return piece
 

@@ -308,6 +308,7 @@ class Settings:
                 f"OPENAI_DETAIL must be low, high, auto or empty, not {self.openai_detail[:40]!r}."
             )
         self._check_ways_in()
+        self._check_keys()
         if self.proxies and not self.password:
             raise BadSetting("PROXIES lets others reach this server: set PASSWORD as well.")
         if self.password != self.password.strip():
@@ -324,6 +325,14 @@ class Settings:
                 f"PASSWORD is too short for WEB_HOST {self.web_host}, which others can reach: take "
                 f"{SHORTEST_PASSWORD} characters or more."
             )
+
+    def _check_keys(self) -> None:
+        for name in ("openai_key", "transcribe_key", "hub_token"):
+            if not re.fullmatch("[!-~]*", getattr(self, name)):
+                raise BadSetting(
+                    f"{name.upper()} holds what no key does, a blank or a character beyond ASCII: "
+                    "copy it again, without what stands around it."
+                )
 
     def _check_ways_in(self) -> None:
         if self.server_folder and not Path(self.server_folder).is_absolute():

@@ -4,15 +4,19 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shutil import copymode
+from typing import IO, TYPE_CHECKING
+from uuid import uuid4
 
 import click
 
-from client import Client, Refused
+from client import PATIENCE_S, Client, ClientError, Refused, outlast
 from models.printable import printable
 
 if TYPE_CHECKING:
@@ -28,6 +32,8 @@ EXTENSIONS = {
 """Of formats that aren't called after their extension."""
 
 SPOKEN = ("m4a", "wav")
+
+_BAD = {"unreadable", "refused", "failed", "cancelled", "not written"}
 
 _LONGEST_NAME = 255  # bytes, on common file systems
 _POLL_S = 0.5
@@ -50,6 +56,10 @@ class Wish:
     wait: bool
 
 
+class _Unreadable(Exception):
+    """A file here can't be read, or not to its end; the text names it."""
+
+
 def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
     """Submit all, then wait for all; a bad file doesn't stop the others. Return the exit status."""
     alone = len(files) == 1
@@ -62,6 +72,9 @@ def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
         except Refused as refusal:
             results["refused"] += 1
             click.echo(f"refused ({refusal.kind}): {printable(str(refusal))}", err=True)
+        except _Unreadable as error:  # it is gone, or its disk is
+            results["unreadable"] += 1
+            click.echo(f"not sent: {printable(str(error))}", err=True)
     for job in jobs:
         try:
             if wish.wait:
@@ -75,7 +88,7 @@ def submit_files(client: Client, files: Sequence[Origin], wish: Wish) -> int:
     if not alone:
         totals = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
         click.echo(totals, err=True)
-    return 1 if results.keys() & {"refused", "failed", "cancelled", "not written"} else 0
+    return 1 if results.keys() & _BAD else 0
 
 
 def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
@@ -90,9 +103,23 @@ def _submit(client: Client, origin: Origin, wish: Wish) -> "JobShape":
 
 
 def _upload(client: Client, path: Path, wish: Wish) -> "JobShape":
-    with click.progressbar(
-        length=path.stat().st_size, label=f"upload {printable(path.name)[:40]}", file=sys.stderr
-    ) as bar:
+    """Raises Refused or _Unreadable."""
+    try:
+        size = path.stat().st_size
+        try:
+            return _send(client, path, size, wish)
+        finally:  # also of one that was refused: this may be why
+            with suppress(OSError):  # it may be gone by now, but what was sent stays sent
+                if path.stat().st_size > size:
+                    told = f"{printable(path.name)} grows; sent is what it was at first"
+                    click.echo(f"note: {told}", err=True)
+    except OSError as error:
+        raise _Unreadable(f"{path}: {error.strerror or error}") from error
+
+
+def _send(client: Client, path: Path, size: int, wish: Wish) -> "JobShape":
+    label = f"upload {printable(path.name)[:40]}"
+    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
         return client.submit(path, wish.parameters, bar.update)
 
 
@@ -108,7 +135,7 @@ def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":
             if fetch["size_bytes"]:
                 bar.update(1000 * fetch["offset_bytes"] // fetch["size_bytes"] - bar.pos)
             time.sleep(_POLL_S)
-            fetch = client.fetch_state(fetch["id"])
+            fetch = outlast(partial(client.fetch_state, fetch["id"]), _tell_lost)
     if fetch["failure"]:
         raise Refused(fetch["failure"]["kind"], fetch["failure"]["message"])
     return client.job(fetch["job"] or "")
@@ -117,12 +144,20 @@ def _fetch(client: Client, origin: Origin, wish: Wish) -> "JobShape":
 def _wait(client: Client, job: "JobShape") -> "JobShape":
     label = f"comment {printable(job['filename'])[:39]}"
     with click.progressbar(length=job["windows_total"], label=label, file=sys.stderr) as bar:
-        job = client.wait(job["id"], lambda now: bar.update(now["windows_done"] - bar.pos))
+        job = client.wait(
+            job["id"], lambda now: bar.update(now["windows_done"] - bar.pos), _tell_lost
+        )
     if job["failure"]:
         click.echo(
             f"failed ({job['failure']['kind']}): {printable(job['failure']['message'])}", err=True
         )
     return job
+
+
+def _tell_lost(error: ClientError) -> None:
+    minutes = round(PATIENCE_S / 60)
+    told = f"waiting up to {minutes} minutes for the server: {printable(str(error))}"
+    click.echo(f"\nnote: {told}", err=True)
 
 
 def write_exports(
@@ -141,15 +176,16 @@ def write_exports(
     status = 0
     for export_format, out in outputs.items():
         fitting = _fitting(export_format, choices or {})
-        if export_format in job["links"]["renders"] and not _render(
-            client, job, export_format, fitting
-        ):
-            status = 1
-            continue
-        pieces = client.save(job["id"], export_format, fitting)
         try:
-            first = next(pieces, b"")
-        except Refused as refusal:  # chapters or speech that this job doesn't have
+            if export_format in job["links"]["renders"] and not _render(
+                client, job, export_format, fitting
+            ):
+                status = 1
+                continue
+            first, pieces = outlast(
+                partial(_begin, client, job["id"], export_format, fitting), _tell_lost
+            )
+        except Refused as refusal:  # chapters, speech or a voice that isn't there
             click.echo(f"no {export_format}: {printable(str(refusal))}", err=True)
             status = 1
             continue
@@ -161,12 +197,42 @@ def write_exports(
         if target.is_dir() or not alone:
             target = target / _name(job, EXTENSIONS.get(export_format, export_format))
         try:
-            with target.open("wb") as file:
+            with _replacing(target) as file:
                 file.writelines(chain([first], pieces))
         except OSError as error:
             click.echo(f"not written: {printable(str(target))}: {error.strerror}", err=True)
             status = 1
     return status
+
+
+def _begin(
+    client: Client, job_id: str, export_format: str, choices: Mapping[str, str]
+) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first piece of an export, and the others. Raises what client.save() raises."""
+    pieces = client.save(job_id, export_format, choices)
+    return next(pieces, b""), pieces
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of another once it is whole. Raises OSError."""
+    there = target.exists()
+    if there and not target.is_file():  # a pipe or a device
+        with target.open("wb") as file:
+            yield file
+        return
+    target = target.resolve()  # a link goes on leading there
+    if there:
+        target.open("r+b").close()  # one that is write-protected is meant to stay
+    part = target.with_name(f".{uuid4()}.part")
+    try:
+        with part.open("xb") as file:
+            if there:
+                copymode(target, part)
+            yield file
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _fitting(export_format: str, choices: Mapping[str, str]) -> dict[str, str]:
@@ -177,17 +243,20 @@ def _fitting(export_format: str, choices: Mapping[str, str]) -> dict[str, str]:
 def _render(
     client: Client, job: "JobShape", export_format: str, choices: Mapping[str, str]
 ) -> bool:
-    """Wait until a file that takes time is there; False if it failed."""
+    """Wait until a file that takes time is there; False if it failed. Raises Refused."""
+    want = partial(
+        client.want_render, job["id"], export_format, choices
+    )  # done once, if sent twice
     with click.progressbar(length=1000, label=f"render {export_format}", file=sys.stderr) as bar:
-        render = client.want_render(job["id"], export_format, choices)
+        render = outlast(want, _tell_lost)
         while True:
             if render["state"] == "none":  # the server was restarted meanwhile
-                render = client.want_render(job["id"], export_format, choices)
+                render = outlast(want, _tell_lost)
             bar.update(round(render["progress"] * 1000) - bar.pos)
             if render["state"] in ("ready", "failed"):
                 break
             time.sleep(_POLL_S)
-            render = client.render(job["id"], export_format, choices)
+            render = outlast(partial(client.render, job["id"], export_format, choices), _tell_lost)
     for note in render["notes"]:
         click.echo(f"note: {printable(note)}", err=True)
     if render["message"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.failing import FAILED
-from client import Client
+from client import BadAddress, Client
 from models.printable import printable
 from models.profiles import PROFILES
 from serve.running import find
@@ -52,7 +52,11 @@ def _server_option(command: Callable[..., Any]) -> Callable[..., Any]:
         running = find(settings.data_dir)
         default = running.url if running else f"http://127.0.0.1:{settings.web_port}"
         secret = settings.token or settings.password
-        with Client(server or settings.server_url or default, secret) as client:
+        try:
+            client = Client(server or settings.server_url or default, secret)
+        except BadAddress as error:
+            raise click.UsageError(f"{'--server' if server else 'SERVER_URL'}: {error}") from error
+        with client:
             return command(client, *arguments, **options)
 
     return with_client

@@ -14,8 +14,15 @@ from worker.loops import find_loop, plain_words, split_sentences
 _LONGEST = 10_000  # characters; far beyond any honest comment
 _KEPT_CONTROLS = "\n\t"
 
-StopReason = Literal["end", "length", "time"]
-"""Why a network stopped writing: it was done, at its most tokens, or at its time limit."""
+StopReason = Literal["end", "length", "time", "filter"]
+"""Why a network stopped writing: it was done, at its most tokens, at its time limit, or what it
+writes was held back by whoever serves it."""
+
+_CUTS = {
+    "length": "cut off at its limit of tokens",
+    "time": "cut off at its time limit",
+    "filter": "held back by a content filter",
+}
 
 _NOTHING_NEW = {
     "no change", "no changes", "no new change", "no new changes", "no visible change",
@@ -54,15 +61,15 @@ def judge(answer: str, stopped_by: StopReason, previous: str | None) -> Verdict:
         return Verdict(CommentKind.UNCHANGED)
     text = re.sub(r"^(\.{3,}|…)\s*", "", text)
     if not plain_words(text):
-        return Verdict(CommentKind.EMPTY, flaw="the answer was empty", ask_again=True)
+        flaw = _CUTS["filter"] if stopped_by == "filter" else "empty"
+        return Verdict(CommentKind.EMPTY, flaw=f"the answer was {flaw}", ask_again=True)
     loop = find_loop(text)
     if loop is not None:
         return _shortened(text[:loop], "the answer repeated itself", ask_again=True)
     if stopped_by == "end" or whole_sentences(text) == text:
         return Verdict(CommentKind.SAID, text)
-    limit = "its limit of tokens" if stopped_by == "length" else "its time limit"
-    kept = _shortened(text, f"the answer was cut off at {limit}", ask_again=False)
-    again = kept.kind is CommentKind.EMPTY and stopped_by == "length"  # time doesn't grow
+    kept = _shortened(text, f"the answer was {_CUTS[stopped_by]}", ask_again=False)
+    again = kept.kind is CommentKind.EMPTY and stopped_by != "time"  # which doesn't grow
     return Verdict(kept.kind, kept.text, kept.flaw, again)
 
 

@@ -119,7 +119,10 @@ def test_a_job_can_be_followed_changed_exported_and_deleted(stack: Stack, clip: 
 @pytest.mark.parametrize(
     ("arguments", "env", "status", "words"),
     [
-        (["status", "x", "--server", "http://127.0.0.1:1"], {}, 3, "reelnotes serve"),
+        (["status", "a" * 16, "--server", "http://127.0.0.1:1"], {}, 3, "reelnotes serve"),
+        (["status", "x"], {}, 1, "There is no job 'x'"),
+        (["list", "--server", "127.0.0.1:8000"], {}, 2, "such as http://127.0.0.1:8000"),
+        (["list"], {"SERVER_URL": "localhost:8000"}, 2, "SERVER_URL: This is no server's address"),
         (["token", "add", "x"], {}, 1, "reelnotes migrate"),
         (["backup", "copy-of-nothing"], {}, 1, "DATA_DIR"),
         (["submit", "/nowhere.mp4"], {}, 2, "nowhere.mp4"),

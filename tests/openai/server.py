@@ -16,7 +16,7 @@ from PIL import Image
 KEY = "endpoint-key"
 NETWORKS = (
     *("painter", "thinker", "whole", "mute-about-tokens", "busy", "broken", "strict", "parrot"),
-    *("teller", "speechless"),
+    *("teller", "speechless", "unfinished", "unterminated", "unframed", "filtered"),
     *(
         "slow",
         "silent",
@@ -27,6 +27,7 @@ NETWORKS = (
         "reset",
         "down",
         "talks-pictures",
+        "badly-packed",
     ),
 )
 asked: Counter[str] = Counter()
@@ -118,6 +119,33 @@ class Handler(BaseHTTPRequestHandler):
                 return self.json(400, {"error": {"message": f"Unsupported parameter: '{name}'"}})
         return self.painter(body)
 
+    def unfinished(self, body: dict[str, Any]) -> None:
+        self.begin_stream()
+        self.event({"choices": [{"delta": {"content": describe(body)}}]})
+        self.chunk(b"data: [DONE]\n\n")
+        self.chunk(b"")
+
+    def unterminated(self, body: dict[str, Any]) -> None:
+        self.begin_stream()
+        self.event({"choices": [{"delta": {"content": describe(body)}}]})
+        self.chunk(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}')
+        self.chunk(b"")
+
+    def unframed(self, body: dict[str, Any]) -> None:
+        """Tell neither a length nor an end."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        event = {"choices": [{"delta": {"content": describe(body)}}]}
+        self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+
+    def filtered(self, body: dict[str, Any]) -> None:
+        self.stream("A man walks. Then he", finish_reason="content_filter")
+
+    def badly_packed(self, body: dict[str, Any]) -> None:
+        self.reply(200, "application/json", b"no gzip", {"Content-Encoding": "gzip"})
+
     def slow(self, body: dict[str, Any]) -> None:
         self.begin_stream()
         for number in range(1000):
@@ -146,7 +174,8 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, "text/html", b"<h1>Welcome to nginx</h1>")
 
     def too_long(self, body: dict[str, Any]) -> None:
-        self.json(400, {"message": "This model's maximum context length is 4096 tokens."})
+        told = "'max_tokens' is too large: 96. This model's maximum context length is 4096 tokens."
+        self.json(400, {"message": told})
 
     def stream(self, text: str, finish_reason: str = "stop", usage: bool = True) -> None:
         self.begin_stream()

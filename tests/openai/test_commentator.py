@@ -70,9 +70,13 @@ def comment(
     return commentator.comment(red_window(), prompt or prompt_of(), before, Draft())
 
 
-def last_request(endpoint_url: str, network: str) -> dict[str, Any]:
+def requests_to(endpoint_url: str, network: str) -> list[dict[str, Any]]:
     bodies = httpx.get(endpoint_url.removesuffix("/v1") + "/requests").json()
-    return next(body for body in reversed(bodies) if body["model"] == network)
+    return [body for body in bodies if body["model"] == network]
+
+
+def last_request(endpoint_url: str, network: str) -> dict[str, Any]:
+    return requests_to(endpoint_url, network)[-1]
 
 
 @pytest.mark.parametrize("network", ["painter", "thinker", "whole", "mute-about-tokens"])
@@ -126,6 +130,23 @@ def test_a_busy_endpoint_is_asked_again_when_it_says(opened: Open) -> None:
 
 def test_an_answer_that_breaks_off_is_asked_for_again(opened: Open) -> None:
     assert comment(opened("broken")).text == "3 pictures of 320x240, mostly red."
+
+
+@pytest.mark.parametrize(
+    ("network", "times"), [("unfinished", 1), ("unterminated", 1), ("unframed", 2)]
+)
+def test_a_stream_that_ends_in_its_own_way_is_not_paid_again_and_again(
+    opened: Open, endpoint_url: str, network: str, times: int
+) -> None:
+    assert comment(opened(network)).text == "3 pictures of 320x240, mostly red."
+    assert len(requests_to(endpoint_url, network)) == times
+
+
+def test_what_a_content_filter_held_back_is_told(opened: Open) -> None:
+    said = comment(opened("filtered"))
+    assert said.text == "A man walks."
+    notes = ["Shortened: the answer was held back by a content filter."]
+    assert said.facts == {"notes": notes}
 
 
 def test_what_the_endpoint_does_not_take_is_left_out_and_told(
@@ -183,6 +204,7 @@ def test_an_answer_that_nobody_wants_is_given_up_at_once(opened: Open, network: 
         ("html", "its answer can't be used: it is no JSON"),
         ("endless", "one of its events is longer than 1 MB"),
         ("talks-pictures", "its content is no text"),
+        ("badly-packed", "its answer can't be used: it can't be decompressed"),
     ],
 )
 def test_a_useless_answer_is_told_with_its_reason(opened: Open, network: str, why: str) -> None:
@@ -191,9 +213,10 @@ def test_a_useless_answer_is_told_with_its_reason(opened: Open, network: str, wh
     assert why in str(failure.value)
 
 
-def test_a_prompt_that_is_too_long_is_not_sent_again(opened: Open) -> None:
+def test_a_prompt_that_is_too_long_is_not_sent_again(opened: Open, endpoint_url: str) -> None:
     with pytest.raises(PromptRefused, match="maximum context length is 4096"):
         comment(opened("too-long"))
+    assert "max_tokens" in last_request(endpoint_url, "too-long")
 
 
 def test_a_wrong_key_is_told_at_the_start(opened: Open) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from worker.openai.stream import Malformed, Reply, events, message_of, read_json
+from worker.openai.stream import DONE, Malformed, Reply, events, message_of, read_json
 from worker.openai.turns import Turns
+from worker.openai.untaken import untaken
 
 
 def received(*chunks: bytes) -> list[Any]:
@@ -39,14 +40,14 @@ def test_events_are_found_however_their_bytes_are_cut() -> None:
     whole = b'event: x\ndata: {"a": 1}\r\n\r\n: alive\n\ndata:{"a": "\xc3\xa4"}\n\ndata: [DONE]\n\ndata: 3\n'
     for size in (1, 2, 7, len(whole)):
         pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
-        assert received(*pieces) == [{"a": 1}, {"a": "ä"}]
+        assert received(*pieces) == [{"a": 1}, {"a": "ä"}, DONE]
 
 
 def test_a_stream_without_its_end_yields_what_came() -> None:
-    assert received(b'data: {"a": 1}\n\n', b'data: {"a"') == [{"a": 1}]
+    assert received(b'data: {"a": 1}\n\n', b'data: {"a": 2}') == [{"a": 1}, {"a": 2}]
 
 
-@pytest.mark.parametrize("line", [b"data: {\n", b"data: " + b"[" * 100_000 + b"\n"])
+@pytest.mark.parametrize("line", [b"data: {\n", b'data: {"a"', b"data: " + b"[" * 100_000 + b"\n"])
 def test_what_is_no_json_is_told(line: bytes) -> None:
     with pytest.raises(Malformed, match="no JSON"):
         received(line)
@@ -100,6 +101,56 @@ def test_odd_counts_of_tokens_are_unknown(odd: Any) -> None:
 )
 def test_the_words_of_an_error_are_found_in_any_place(answer: Any, words: str) -> None:
     assert message_of(read_json(json.dumps(answer).encode())) == words
+
+
+def failure(message: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "invalid_request_error", **more}}
+
+
+EXTRA = {
+    "type": "extra_forbidden",
+    "loc": ["body", "top_k"],
+    "msg": "Extra inputs are not permitted",
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "field"),
+    [
+        (failure("No.", param="top_k", code="unknown_parameter"), "top_k"),
+        (failure("Not 0.2.", param="temperature", code="unsupported_value"), "temperature"),
+        (failure("No.", param="max_tokens", code="unsupported_parameter"), "max_tokens"),
+        (failure("Too large.", param="max_tokens", code="unsupported_value"), None),
+        ({"detail": [EXTRA]}, "top_k"),
+        ({"object": "error", "message": {"detail": [EXTRA]}}, "top_k"),
+        (failure(str([EXTRA])), "top_k"),
+        ([failure('Invalid JSON payload received. Unknown name "seed": Cannot find field.')], "seed"),
+        (failure("Unrecognized request argument supplied: top_k"), "top_k"),
+        (failure("Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                 "'max_completion_tokens' instead."), "max_tokens"),
+        (failure("Unsupported value: 'temperature' does not support 0.2 with this model."), "temperature"),
+        (failure("property 'top_k' is unsupported"), "top_k"),
+        (failure("Additional properties are not allowed ('seed' was unexpected)"), "seed"),
+        (failure("openai does not support parameters: ['top_k'], for model=m."), "top_k"),
+        (failure("Argument not supported on this model: seed"), "seed"),
+        (failure("`temperature` and `top_p` cannot both be specified."), "temperature"),
+        (failure("'max_tokens' or 'max_completion_tokens' is too large: 96. This model's maximum "
+                 "context length is 2048 tokens."), None),
+        (failure("max_tokens is too large: 9.", param="max_tokens", code="invalid_value"), None),
+        (failure("temperature must be at most 1"), None),
+        (failure("seed of life: this picture is not supported"), None),
+        (failure("Unknown parameter: 'detail'. Known: temperature, seed"), None),
+        (failure("Unknown parameter 'detail', expected one of top_k, seed"), None),
+        ({"detail": [EXTRA | {"loc": ["body", "detail"]}]}, None),
+        ({"detail": [EXTRA | {"type": "int_parsing", "msg": "no integer"}]}, None),
+        (failure("No.", param=["top_k"], code=["unknown_parameter"]), None),
+        ({"error": None, "detail": {"loc": 1}}, None),
+        ("top_k", None),
+    ],
+)  # fmt: skip
+def test_a_field_is_untaken_only_where_the_refusal_says_so(answer: Any, field: str | None) -> None:
+    sent = ("max_tokens", "top_k", "seed", "temperature")
+    assert untaken(answer, sent) == field
 
 
 @pytest.mark.parametrize(

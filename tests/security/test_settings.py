@@ -20,6 +20,8 @@ from settings import BadSetting, Settings
         ({"KEEP_MEDIA_DAYS": "1000000000000"}, "must be 0 to 36600"),
         ({"OPENAI_PRICE_IN": "nan"}, "OPENAI_PRICE_IN must be"),
         ({"PASSWORD": " long enough"}, "begins or ends with a space"),
+        ({"OPENAI_KEY": "sk-schlüssel"}, "OPENAI_KEY holds what no key does"),
+        ({"TRANSCRIBE_KEY": "sk-1\n"}, "TRANSCRIBE_KEY holds what no key does"),
     ],
 )
 def test_is_refused(environ: dict[str, str], told: str) -> None:

@@ -1,17 +1,21 @@
 """The client on a real server, and on one that answers as bad servers do."""
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from client import Client, Refused, Unreachable
+from client import BadAddress, Client, ClientError, Refused, Unreachable
 from submission import Origin, Wish, submit_files, write_exports
 from tests.web.clips import write_clip
 from tests.web.commenting import comment_windows
+from tests.web.line import Line
 from tests.web.receiver import running_receiver
 from tests.web.server import Server, running_server
 
@@ -75,18 +79,68 @@ def test_its_calls_reach_their_addresses(client: Client, clip: Path) -> None:
     assert (refused.value.kind, refused.value.status) == ("not-found", 404)
 
 
-def test_nobody_there_is_told_at_once() -> None:
-    with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable):
-        client.job("a" * 16)
+def test_waiting_outlives_a_server_that_is_away(client: Client, server: Server, clip: Path) -> None:
+    job_id = client.submit(clip, {})["id"]
+    client.change(job_id, "cancel")
+    lost: list[ClientError] = []
+    with socket.socket() as listener:  # nobody listens yet
+        listener.bind(("127.0.0.1", 0))
+        line = Line(server.port, listener)
+
+        def come_back(error: ClientError) -> None:
+            lost.append(error)
+            listener.listen()
+            threading.Thread(target=line.run, daemon=True).start()
+
+        with Client(line.url) as far:
+            assert far.wait(job_id, lost=come_back)["state"] == "cancelled"
+        listener.shutdown(socket.SHUT_RDWR)
+        line.cut()
+    assert len(lost) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:8000",
+        "localhost:8000",
+        "",
+        "http://",
+        "http://[::1",
+        "http://h:99999",
+        "http://xn--",
+    ],
+)
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    with pytest.raises(BadAddress, match="no server's address"):
+        Client(address)
+
+
+def test_an_id_that_is_none_is_told_as_one_that_is_gone() -> None:
+    with Client("http://127.0.0.1:9") as client:
+        for ask in (client.job, client.fetch_state, client.rotate_secret):
+            with pytest.raises(Refused, match=r"There is no .* 'x'; it may have been deleted"):
+                ask("x")
+
+
+def test_nobody_there_is_told_at_once_and_waited_for_only_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("client.PATIENCE_S", 0.1)
+    with Client("http://127.0.0.1:9") as client:
+        with pytest.raises(Unreachable):
+            client.job("a" * 16)
+        with pytest.raises(Unreachable, match="Given up after"):
+            client.wait("a" * 16)
 
 
 @contextmanager
 def troubled(
-    *answers: int | None, under_way: int = 0
+    *answers: int | None, under_way: int = 0, missing: int = 0
 ) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield the address of a server that answers so, None: not at all, and the headers it was sent.
 
-    A 429, and a 409 where it is `under_way`, come with Retry-After.
+    A 429, and a 409 where it is `under_way`, come with Retry-After. Of each body so many bytes are missing.
     """
     left, came = list(answers), []
 
@@ -104,7 +158,8 @@ def troubled(
                 self.send_header("Retry-After", "0")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) - missing])
+            self.close_connection = missing > 0
 
         do_GET = do_DELETE = do_POST
 
@@ -129,6 +184,23 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(clip: Path) -> None
     assert len(came) == 3
     assert len({headers["idempotency-key"] for headers in came}) == 1
     assert sum(told) == clip.stat().st_size
+
+
+def test_a_file_that_grows_is_sent_as_it_was_and_one_that_shrinks_is_told(tmp_path: Path) -> None:
+    recording = tmp_path / "recording.ts"
+    recording.write_bytes(b"x" * 200_000)
+    told: list[int] = []
+
+    def grow(sent: int) -> None:
+        told.append(sent)
+        with recording.open("ab") as file:
+            file.write(b"y" * 1000)
+
+    with troubled(201, 201) as (url, _), Client(url) as client:
+        client.submit(recording, {}, grow)
+        assert sum(told) == 200_000
+        with pytest.raises(OSError, match="shorter while it was sent"):
+            client.submit(recording, {}, lambda _: os.truncate(recording, 1000))
 
 
 def test_what_is_under_way_after_a_lost_answer_is_asked_for_until_it_is_there(clip: Path) -> None:
@@ -176,16 +248,21 @@ def test_it_gives_up_after_a_few_tries() -> None:
     assert len(came) == 4
 
 
-def test_a_job_deleted_meanwhile_does_not_stop_the_others(
-    server: Server, client: Client, clip: Path, tmp_path: Path
+def test_a_file_that_vanished_or_a_job_deleted_meanwhile_does_not_stop_the_others(
+    server: Server,
+    client: Client,
+    clip: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     files = [tmp_path / "gone.mp4", tmp_path / f"{'映' * 80}.mp4"]
     for file in files:
         file.write_bytes(clip.read_bytes())
     wish = Wish({}, {"txt": f"{tmp_path}/new/results/"}, wait=True)
+    vanished = Origin("file", str(tmp_path / "vanished.mp4"))
     statuses: list[int] = []
     names = {file.name for file in files}
-    origins = [Origin("file", str(file)) for file in files]
+    origins = [vanished, *(Origin("file", str(file)) for file in files)]
     runner = threading.Thread(
         target=lambda: statuses.append(submit_files(client, origins, wish)), daemon=True
     )
@@ -205,6 +282,7 @@ def test_a_job_deleted_meanwhile_does_not_stop_the_others(
                 kept = job["id"]
     runner.join(60)
     assert statuses == [1]
+    assert "1 done, 1 refused, 1 unreadable" in capfd.readouterr().err
     (written,) = (tmp_path / "new" / "results").iterdir()
     assert written.name.startswith("映" * 70)
     assert written.name.endswith(f"-{kept}.txt")
@@ -218,6 +296,33 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_others(
     assert write_exports(client, job, outputs, alone=True) == 1
     assert (tmp_path / "o.csv").is_file()
     client.delete(job["id"])
+
+
+def test_an_export_that_breaks_off_leaves_the_earlier_file(tmp_path: Path) -> None:
+    earlier, link = tmp_path / "earlier.srt", tmp_path / "link.srt"
+    earlier.write_text("earlier")
+    earlier.chmod(0o640)
+    link.symlink_to(earlier)
+    job: Any = {"id": "a" * 16, "links": {"renders": {}}}
+    with (
+        troubled(200, missing=1) as (url, _),
+        Client(url) as client,
+        pytest.raises(Unreachable),
+    ):
+        write_exports(client, job, {"srt": str(link)}, alone=True)
+    assert earlier.read_text() == "earlier"
+    with troubled(200) as (url, _), Client(url) as client:
+        assert write_exports(client, job, {"srt": str(link)}, alone=True) == 0
+    assert earlier.read_text().startswith("{")
+    assert earlier.stat().st_mode & 0o777 == 0o640
+    assert {*tmp_path.iterdir()} == {earlier, link}
+
+
+def test_a_render_that_is_refused_does_not_stop_the_others() -> None:
+    job: Any = {"id": "a" * 16, "links": {"renders": {"m4a": "", "wav": ""}}}
+    with troubled(404, 404) as (url, came), Client(url) as client:
+        assert write_exports(client, job, {"m4a": "-", "wav": "-"}, alone=True) == 1
+    assert len(came) == 2
 
 
 def test_the_documented_example_runs(

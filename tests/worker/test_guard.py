@@ -92,6 +92,8 @@ def test_an_honest_repetition_is_left_alone(honest: str) -> None:
         ("length", "A dog runs.", "A dog runs.", False),
         ("length", "A dog that runs over the", "", True),
         ("time", "A dog that runs over the", "", False),
+        ("filter", "A dog runs. It has a red", "A dog runs.", False),
+        ("filter", "", "", True),
     ],
 )
 def test_an_answer_that_was_cut_off_keeps_its_whole_sentences(
@@ -101,7 +103,7 @@ def test_an_answer_that_was_cut_off_keeps_its_whole_sentences(
     assert (verdict.text, verdict.ask_again) == (text, again)
 
 
-@given(st.text(max_size=300), st.sampled_from(["end", "length", "time"]))
+@given(st.text(max_size=300), st.sampled_from(["end", "length", "time", "filter"]))
 def test_whatever_a_network_says_is_judged(answer: str, stopped_by: StopReason) -> None:
     verdict = judge(answer, stopped_by, answer[:20])
     assert (verdict.kind is SAID) == (verdict.text != "")

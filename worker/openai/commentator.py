@@ -29,7 +29,8 @@ from worker.wording import question, system_text, telling_question, telling_syst
 _STREAMS = 16
 _LONGEST_QUOTE = 1000  # characters of the previous comment: its end is what the new one follows
 _PATIENCE_S = 40.0  # where a job sets no limit
-_STOPS: dict[str | None, StopReason] = {"length": "length"}  # every other reason is an end
+_STOPS: dict[str | None, StopReason] = {"length": "length", "content_filter": "filter"}
+"""Every other reason is an end."""
 
 log = logging.getLogger(__name__)
 

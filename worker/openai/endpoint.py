@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from worker.openai.stream import Malformed, Reply, events, message_of, read_json
+from worker.openai.stream import DONE, Malformed, Reply, events, message_of, read_json
 from worker.openai.turns import Turns, back_off
+from worker.openai.untaken import untaken
 
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504)  # the same may be answered a little later
 _LONGEST_BODY = 2**20  # bytes of an answer that is no stream
@@ -51,6 +52,7 @@ class Asked:
     first_ms: float = 0.0  # from there until the first words
     rest_ms: float = 0.0  # until the last
     left_out: tuple[str, ...] = ()  # fields that the endpoint doesn't take
+    broke_off: bool = False  # an attempt did, or ended so that it may have
     is_cut: bool = False  # the time was over before the answer was
 
 
@@ -150,7 +152,7 @@ class Endpoint:
                         return asked
                     except _Untaken as refusal:
                         log.info("endpoint takes no %s host=%s", refusal.name, self.host)
-                    except (_Passing, httpx.TransportError, Malformed) as failure:
+                    except (_Passing, httpx.RequestError, Malformed) as failure:
                         why = _clause(failure)
                         log.warning("endpoint is asked again host=%s reason=%s", self.host, why)
                         await asyncio.sleep(back_off(attempt))
@@ -179,8 +181,19 @@ class Endpoint:
                     first = first or now
                     asked.first_ms, asked.rest_ms = 1000 * (first - begun), 1000 * (now - first)
                     show(asked.reply.text)
-        if asked.reply.finish_reason is None:
+        if not asked.reply.has_ended and not self._is_whole(asked, answer):
+            asked.broke_off = True
             raise Malformed("it broke off in the middle")
+
+    @staticmethod
+    def _is_whole(asked: Asked, answer: httpx.Response) -> bool:
+        """Judge a stream that stopped and didn't say that it ends: each repeat of it is paid.
+
+        A connection that breaks is noticed where the length was told, or the last chunk is. Where
+        neither is, the second answer is taken.
+        """
+        is_framed = not {"content-length", "transfer-encoding"}.isdisjoint(answer.headers)
+        return asked.reply.text != "" and (is_framed or asked.broke_off)
 
     def _taken(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Return what of a request the endpoint takes, and the names of what was left out."""
@@ -191,17 +204,19 @@ class Endpoint:
         return sent, lost
 
     async def _refuse(self, answer: httpx.Response, sent: Mapping[str, Any]) -> None:
+        told: Any = None
         try:
-            message = message_of(read_json(await _bounded(answer)))
+            told = read_json(await _bounded(answer))
+            message = message_of(told)
         except Malformed as error:
             message = f"an answer that can't be read ({error})"
         if answer.status_code in _PASSING:
             raise _Passing(f"it answered {answer.status_code}: {message!r}")
         if answer.status_code in (400, 422):
-            for name in ("max_tokens", *OPTIONAL):
-                if name in sent and name in message:
-                    self._untaken.add(name)
-                    raise _Untaken(name)
+            name = untaken(told, [name for name in ("max_tokens", *OPTIONAL) if name in sent])
+            if name is not None:
+                self._untaken.add(name)
+                raise _Untaken(name)
         raise Refused(answer.status_code, message)
 
 
@@ -222,6 +237,7 @@ async def _events(answer: httpx.Response) -> AsyncIterator[Any]:
             yield event
     else:  # an endpoint that doesn't stream
         yield read_json(await _bounded(answer))
+        yield DONE
 
 
 async def _bounded(answer: httpx.Response) -> bytes:
@@ -239,6 +255,8 @@ def _clause(failure: Exception) -> str:
         return "nobody answers at its address"
     if isinstance(failure, httpx.TransportError):
         return f"the connection broke off ({type(failure).__name__})"
+    if isinstance(failure, httpx.DecodingError):
+        return "its answer can't be used: it can't be decompressed"
     if isinstance(failure, Malformed):
         return f"its answer can't be used: {failure}"
     return str(failure)

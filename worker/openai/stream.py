@@ -13,6 +13,9 @@ from worker.thoughts import without_thoughts
 _LONGEST_EVENT = 2**20  # bytes
 _LONGEST_TEXT = 100_000  # characters, thoughts included
 
+DONE = "[DONE]"
+"""Stands for the end of a stream that was told, or of an answer that came whole."""
+
 
 class Malformed(Exception):
     """What came is no chat completion; the text is a clause that says why."""
@@ -24,6 +27,7 @@ class Reply:
 
     raw: str = ""
     finish_reason: str | None = None  # "stop", "length", ...; None: it hasn't ended
+    has_ended: bool = False  # as its sender says, in one way or another
     tokens_in: int | None = None  # None: the endpoint doesn't tell
     tokens_out: int | None = None
 
@@ -34,6 +38,9 @@ class Reply:
 
     def take(self, event: Any) -> None:
         """Add one event of a stream, or a whole completion. Raises Malformed."""
+        if event == DONE:
+            self.has_ended = True
+            return
         if not isinstance(event, dict):
             raise Malformed("an event is no JSON object")
         if event.get("error"):
@@ -57,23 +64,33 @@ class Reply:
         if len(self.raw) > _LONGEST_TEXT:
             raise Malformed(f"it is longer than {_LONGEST_TEXT} characters")
         reason = choice.get("finish_reason")
-        self.finish_reason = reason if isinstance(reason, str) else self.finish_reason
+        if isinstance(reason, str):
+            self.finish_reason, self.has_ended = reason, True
 
 
 async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """Yield the JSON of each `data:` line of an event stream, up to `[DONE]`. Raises Malformed."""
+    """Yield the JSON of each `data:` line of an event stream, up to DONE. Raises Malformed."""
+    async for line in _lines(chunks):
+        if not line.startswith(b"data:"):
+            continue  # an empty line, a comment that keeps the connection open, an event's name
+        data = line[len(b"data:") :].strip()
+        if data == DONE.encode():
+            yield DONE
+            return
+        yield read_json(data)
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield bounded lines; the last need not end."""
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > _LONGEST_EVENT:
             raise Malformed("one of its events is longer than 1 MB")
         for line in lines:
-            if not line.startswith(b"data:"):
-                continue  # an empty line, a comment that keeps the connection open, an event's name
-            data = line[len(b"data:") :].strip()
-            if data == b"[DONE]":
-                return
-            yield read_json(data)
+            yield line
+    if rest:
+        yield rest
 
 
 def read_json(data: bytes) -> Any:
