@@ -163,7 +163,7 @@ def _told_plainly() -> Iterator[None]:
         reason = str(error.orig).partition("\n")[0]  # then Postgres names processes and statements
         if _lacks_schema(error):
             raise StoreBusy(
-                f"The store has not the tables that this version needs ({reason}). `reelnotes migrate` makes "
+                f"The store lacks what this version needs ({reason}). `reelnotes migrate` makes "
                 "what is missing and keeps all that is there."
             ) from error
         # Postgres tells of a frozen client's end, and of a standby's refusal, by an InternalError.
