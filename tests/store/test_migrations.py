@@ -44,7 +44,9 @@ def test_a_store_that_nobody_migrated_says_so(empty_database_url: str, revision:
     upgrade(store)
     downgrade(store, revision)
     with (
-        pytest.raises(StoreBusy, match=r"^The store lacks what this version needs .* `reelnotes migrate`"),
+        pytest.raises(
+            StoreBusy, match=r"^The store lacks what this version needs .* `reelnotes migrate`"
+        ),
         store.read() as session,
     ):
         session.scalars(select(Job)).all()
