@@ -25,6 +25,14 @@ BY_FILE = {
 }
 """Settings that are secrets, and the variables that name their files."""
 
+WHERE_WANTED = {
+    "hub_token": "HUB_TOKEN_FILE",
+    "openai_key": "OPENAI_KEY_FILE",
+    "s3_secret_key": "S3_SECRET_KEY_FILE",
+    "transcribe_key": "TRANSCRIBE_KEY_FILE",
+}
+"""Those that not everybody has: their files are named by the same variables outside."""
+
 OBSERVERS = {"prometheus", "grafana"}
 """Services of the profile `observability`."""
 
@@ -98,12 +106,13 @@ def test_a_worker_is_given_longer_to_end_than_a_call_may_take(compose: dict[str,
 
 def test_secrets_are_files(compose: dict[str, Any]) -> None:
     assert compose["secrets"] == {
-        name: {"file": f"./secrets/{name}"} for name in (*BY_FILE, "postgres_password")
+        **{name: {"file": f"./secrets/{name}"} for name in (*BY_FILE, "postgres_password")},
+        **{name: {"file": f"${{{it}:-/dev/null}}"} for name, it in WHERE_WANTED.items()},
     }
     for service in compose["services"].values():
         assert set(service.get("secrets", [])) <= set(compose["secrets"])
     environment = compose["services"]["web"]["environment"]
-    for secret, variable in BY_FILE.items():
+    for secret, variable in {**BY_FILE, **WHERE_WANTED}.items():
         assert environment[variable] == f"/run/secrets/{secret}"
     assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
 
@@ -111,7 +120,7 @@ def test_secrets_are_files(compose: dict[str, Any]) -> None:
 def test_every_setting_reaches_the_containers(compose: dict[str, Any]) -> None:
     given = set(compose["services"]["worker-cpu"]["environment"])
     wanted = {
-        BY_FILE.get(field.name, field.name.upper())
+        {**BY_FILE, **WHERE_WANTED}.get(field.name, field.name.upper())
         for field in fields(Settings)
         if field.name not in ONE_MACHINE_ONLY
     }
