@@ -107,13 +107,14 @@ def test_a_worker_is_given_longer_to_end_than_a_call_may_take(compose: dict[str,
 def test_secrets_are_files(compose: dict[str, Any]) -> None:
     assert compose["secrets"] == {
         **{name: {"file": f"./secrets/{name}"} for name in (*BY_FILE, "postgres_password")},
-        **{name: {"file": f"${{{it}:-/dev/null}}"} for name, it in WHERE_WANTED.items()},
+        **{name: {"file": f"${{{it}:-./deploy/no-secret}}"} for name, it in WHERE_WANTED.items()},
     }
     for service in compose["services"].values():
         assert set(service.get("secrets", [])) <= set(compose["secrets"])
     environment = compose["services"]["web"]["environment"]
     for secret, variable in {**BY_FILE, **WHERE_WANTED}.items():
         assert environment[variable] == f"/run/secrets/{secret}"
+    assert (ROOT / "deploy" / "no-secret").read_text() == ""
     assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
