@@ -182,9 +182,12 @@ class Installation:
 
     def _unfinished(self) -> list[str]:
         ended = [state for state in JobState if state.ended]
-        with self.patiently() as store, store.read() as session:
-            open_jobs = session.scalars(select(Job.id).where(Job.state.not_in(ended))).all()
-            owners = session.scalars(select(Chunk.owner).where(Chunk.owner.is_not(None))).all()
+        try:
+            with self.patiently() as store, store.read() as session:
+                open_jobs = session.scalars(select(Job.id).where(Job.state.not_in(ended))).all()
+                owners = session.scalars(select(Chunk.owner).where(Chunk.owner.is_not(None))).all()
+        except StoreBusy as error:  # its server comes up after a kill, and hangs up once more
+            return [str(error)]
         return [*open_jobs, *(owner or "" for owner in owners)]
 
     def count_jobs(self) -> dict[str, int]:
