@@ -5,15 +5,16 @@ from threading import Thread
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, update
 
 from migrations import downgrade, is_compared, upgrade
-from models import tokens
+from models import runs, tokens
 from models.errors import StoreBusy
 from models.store import Store
-from models.tables import Job, Table
+from models.tables import Chunk, Job, Table
 from models.tokens import Scope
 from tests.conftest import open_store
+from tests.store.rows import default_parameters, make_job, segment
 
 
 def differences(store: Store) -> list[object]:
@@ -63,6 +64,27 @@ def test_no_token_may_do_more_after_a_step_down_and_up(empty_database_url: str) 
     upgrade(store)
     with store.read() as session:
         assert [token.name for token in tokens.list_tokens(session)] == ["admin"]
+    store.engine.dispose()
+
+
+def test_a_run_of_an_older_store_learns_who_said_what_it_took_over(empty_database_url: str) -> None:
+    store = open_store(empty_database_url)
+    upgrade(store)
+    with store.write() as session:
+        source = make_job(session, seconds=12)
+        session.add_all(segment(source.id, index) for index in range(3))
+        session.execute(update(Chunk).values(cursor=Chunk.stop))
+        parameters = default_parameters()
+        job = runs.start_run(session, source, parameters, [0], chunk_windows=4)
+        told = job.sources
+    assert told == [
+        {"job_id": source.id, "commentator": "builtin", "networks": [], "windows": 2},
+    ]
+    downgrade(store, "0014")
+    upgrade(store)
+    with store.read() as session:
+        assert session.get_one(Job, job.id).sources == told
+        assert session.get_one(Job, source.id).sources == []
     store.engine.dispose()
 
 
