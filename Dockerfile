@@ -37,7 +37,7 @@ COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
     && python -m compileall -q .
 USER 1000:1000
-ENV COMMENTATOR=minicpm TRITON_CACHE_DIR=/tmp/triton NVIDIA_DRIVER_CAPABILITIES=compute,utility
+ENV COMMENTATOR=minicpm TRITON_CACHE_DIR=/tmp/triton NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 HEALTHCHECK --interval=60s --timeout=30s --start-period=300s CMD ["reelnotes", "alive"]
 CMD ["worker"]
 

@@ -240,6 +240,9 @@ class Settings:
     worker_threads: int = _setting(
         0, "chunks a worker comments at once; 0: as the commentator takes"
     )
+    gpu_decoders: int = _setting(
+        0, "videos a worker decodes on its GPU at once (NVDEC), the others on the CPU; 0: all there"
+    )
     chunk_windows: int = _setting(8, "windows a worker takes at once", "windows")
     job_parallelism: int = _setting(64, "chunks of one job that are worked on at once")
     lease_seconds: int = _setting(30, "a silent worker loses its chunk after", "s")
@@ -449,6 +452,7 @@ _BETWEEN = {
     "metrics_port": (0, 65535),
     "worker_processes": (1, 10_000),
     "worker_threads": (0, 10_000),
+    "gpu_decoders": (0, 256),
     "chunk_windows": (1, 1_000_000),
     "job_parallelism": (1, 1_000_000),
     "lease_seconds": (1, 24 * 3600),

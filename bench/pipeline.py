@@ -148,6 +148,8 @@ class _Usage:
                 self.worker_mb = max(self.worker_mb, _peak_mb(process.pid))
             elif "worker.video.child" in command:
                 self.decoder_mb = max(self.decoder_mb, _peak_mb(process.pid))
+            elif "worker.video.gpu_child" in command:
+                pass
             else:
                 continue
             times = process.cpu_times()

@@ -28,7 +28,7 @@ from time import perf_counter
 
 from bench.footage import RATE, SAMPLE, footage
 from bench.hardware import hardware
-from models.videos import VideoFacts, seconds
+from models.facts import VideoFacts, seconds
 from models.windows import WindowPlan
 from web.probe import probe
 from worker.video.decoder import Clock, Decoder

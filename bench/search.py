@@ -20,11 +20,13 @@ from sqlalchemy import insert, text
 from bench.hardware import hardware
 from migrations import upgrade
 from models import jobs
+from models.facts import VideoFacts
+from models.ids import new_id
 from models.parameters import parse_parameters
 from models.search import Wish, find
 from models.store import Store
-from models.tables import CommentKind, JobState, Segment, new_id
-from models.videos import VideoFacts, add_video
+from models.tables import CommentKind, JobState, Segment
+from models.videos import add_video
 from settings import Settings
 
 JOB_WINDOWS = 1000

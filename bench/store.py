@@ -31,11 +31,13 @@ from sqlalchemy import func, select
 from bench.hardware import hardware
 from migrations import upgrade
 from models import hints, jobs
+from models.facts import VideoFacts
+from models.ids import new_id
 from models.parameters import parse_parameters
 from models.segments import list_segments
 from models.store import Store
-from models.tables import CommentKind, Job, JobState, Segment, new_id
-from models.videos import VideoFacts, add_video
+from models.tables import CommentKind, Job, JobState, Segment
+from models.videos import add_video
 from serve.broker import configuration, find_server, free_port
 from settings import Settings, read_settings
 from web.probe import probe

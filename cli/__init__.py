@@ -17,9 +17,10 @@ from models.printable import printable
 from settings import BadSetting
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
-    "cli.machine": (
-        *("serve", "demo", "web", "worker", "beat", "alive", "migrate", "backup", "pull", "doctor"),
-    ),
+    "cli.serving": ("serve", "demo", "web"),
+    "cli.queue": ("worker", "beat", "alive"),
+    "cli.store": ("migrate", "backup"),
+    "cli.parts": ("pull", "doctor"),
     "cli.access": ("token",),
     "cli.jobs": (
         *("submit", "folder", "fetches", "status", "list", "export"),

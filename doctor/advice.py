@@ -59,6 +59,7 @@ def advise(facts: Facts) -> list[Line]:
         *_running(facts),
         *_clock(facts),
         *_gpu(facts, wanted),
+        *_gpu_decoding(facts),
         *_torch(facts, runs_networks),
         *_weights(facts, wanted),
         *_network(facts),
@@ -291,6 +292,15 @@ def _gpu(facts: Facts, wanted: bool) -> Iterator[Line]:
             slow = "transformers" in facts.commentators
             needs = "transformers runs on the CPU, slowly" if slow else "builtin needs none"
             yield Line("note" if slow else "ok", "GPU", f"{text}; {needs}")
+
+
+def _gpu_decoding(facts: Facts) -> Iterator[Line]:
+    if facts.gpu_decoding == "":
+        yield Line("ok", "GPU decoding", "NVDEC decodes")
+    elif facts.gpu_decoding is not None:
+        text = f"GPU_DECODERS is set, but the GPU decodes nothing: {facts.gpu_decoding}; the CPU decodes"
+        step = "update NVIDIA's driver, in a container add `video` to NVIDIA_DRIVER_CAPABILITIES; or unset it"
+        yield Line("problem", "GPU decoding", text, step)
 
 
 def _best_known(facts: Facts) -> Sequence[Gpu]:

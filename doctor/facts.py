@@ -148,6 +148,7 @@ class Facts:
     bucket: BucketFacts | None = None  # None: media are in a folder
     clock: ClockFacts | None = None
     gpus: tuple[Gpu, ...] | None = None  # by NVIDIA's driver
+    gpu_decoding: str | None = None  # why GPU_DECODERS does nothing; "": it works; None: not set
     torch: TorchFacts | None = None  # None and not broken: not installed
     weights: WeightsFacts | None = None
     network: NetworkFacts | None = None  # looked at where transformers is chosen

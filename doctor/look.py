@@ -13,6 +13,7 @@ from doctor.parts import (
     look_at_broker,
     look_at_bucket,
     look_at_clock,
+    look_at_gpu_decoding,
     look_at_gpus,
     look_at_place,
     look_at_python,
@@ -59,6 +60,7 @@ def look() -> tuple[Settings, Facts]:
         bucket=attempt("object storage", lambda: look_at_bucket(settings)),
         clock=attempt("clock", look_at_clock),
         gpus=attempt("GPU", look_at_gpus),
+        gpu_decoding=attempt("GPU decoding", lambda: look_at_gpu_decoding(settings)),
         torch=attempt("torch", look_at_torch),
         weights=attempt(
             "weights", lambda: find_weights(settings.model_folder, settings.data_dir / "models")

@@ -209,6 +209,19 @@ def look_at_gpus() -> tuple[Gpu, ...]:
     return tuple(Gpu(name.strip(), int(total) << 20, int(free) << 20) for name, total, free in rows)
 
 
+def look_at_gpu_decoding(settings: Settings) -> str | None:
+    """Start a decoder on the GPU, if the settings ask for any; return why it doesn't start."""
+    if not settings.gpu_decoders:
+        return None
+    from worker.video.gpu import GpuDecoders, NoGpuDecoder
+
+    try:
+        GpuDecoders(1).close()
+    except NoGpuDecoder as reason:
+        return str(reason)
+    return ""
+
+
 def look_at_torch() -> TorchFacts | None:
     if not _version("torch"):
         return None

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import AppError, NotFound
+from models.facts import duration_ms
 from models.tables import Addition, AdditionKind, Chunk, Job, JobState, Passage, Stage, Utterance
-from models.videos import duration_ms
 
 PIECE_MS = 120_000
 """Sound is written down in pieces of about two minutes: 4 MB of samples, done well within a call's time."""

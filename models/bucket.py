@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from models.bucket_arriving import BucketArrivals, abort, part_bytes
+from models.bucket_arriving import BucketArrivals, abort, multiparts, part_bytes
 from models.bucket_errors import explain, is_code, told
 from models.cache import Cache
 from models.errors import MediaAway
@@ -48,10 +49,9 @@ def open_bucket(settings: Settings, scratch: Scratch) -> "Bucket":
     """Return the bucket of MEDIA_URL; nothing is asked of it yet."""
     bucket, _, prefix = settings.media_url.removeprefix("s3://").partition("/")
     prefix = prefix.strip("/")
-    session = boto3.session.Session()
     return Bucket(
-        client=_client(session, settings, read_timeout=30, attempts=4),
-        quick_client=_client(session, settings, read_timeout=5, attempts=1),
+        client=_client(settings, read_timeout=30, attempts=4),
+        quick_client=_client(settings, read_timeout=5, attempts=1),
         bucket=bucket,
         prefix=f"{prefix}/" if prefix else "",
         scratch=scratch,
@@ -59,12 +59,16 @@ def open_bucket(settings: Settings, scratch: Scratch) -> "Bucket":
     )
 
 
-def _client(
-    session: boto3.session.Session, settings: Settings, read_timeout: int, attempts: int
-) -> "S3Client":
+@cache
+def _session() -> boto3.session.Session:
+    """Return what has read boto3's description of S3, megabytes of it: once in a process."""
+    return boto3.session.Session()
+
+
+def _client(settings: Settings, read_timeout: int, attempts: int) -> "S3Client":
     chosen = settings.s3_addressing
     addressing = ("path" if settings.s3_endpoint else "virtual") if chosen == "auto" else chosen
-    client: S3Client = session.client(
+    client: S3Client = _session().client(
         "s3",
         endpoint_url=settings.s3_endpoint or None,
         region_name=settings.s3_region,
@@ -115,7 +119,7 @@ class Bucket:
             raise MediaAway("The object storage has lost what it was just given.") from None
         self.remove(name)
 
-    def take(self, file: Path, name: str, *, durable: bool = False) -> None:
+    def take(self, file: Path, name: str, *, durable: bool = False, stays: bool = False) -> None:
         size = file.stat().st_size
         if size <= SMALL_BYTES:
             self.put(name, file.read_bytes())
@@ -272,16 +276,11 @@ class Bucket:
         """Abort multipart uploads of processes that were killed, and of uploads that were given up."""
         going_on = {f"videos/{upload_id}" for upload_id in arriving}
         dropped = 0
-        with told():
-            for page in self.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self.bucket, Prefix=self.prefix
-            ):
-                for upload in page.get("Uploads", []):
-                    name = upload["Key"].removeprefix(self.prefix)
-                    old = time.time() - upload["Initiated"].timestamp() >= age_s
-                    if old and name not in going_on and name.partition("/")[0] in _SENT_IN_PARTS:
-                        abort(self, name, upload["UploadId"])
-                        dropped += 1
+        for name, multipart, begun_s in multiparts(self, ""):
+            old = time.time() - begun_s >= age_s
+            if old and name not in going_on and name.partition("/")[0] in _SENT_IN_PARTS:
+                abort(self, name, multipart)
+                dropped += 1
         return dropped
 
     def _listed(self, beginning: str) -> Iterator[tuple[str, int, float]]:

@@ -218,11 +218,29 @@ def begin(bucket: "Bucket", upload_id: str, size: int) -> str:
 
 
 def remove(bucket: "Bucket", upload_id: str) -> None:
-    """Remove a multipart upload, if it is there, and what lies aside. Raises MediaAway."""
-    with suppress(FileNotFoundError):
-        _, name = _read_note(bucket, upload_id)
-        abort(bucket, f"videos/{upload_id}", name)
+    """Remove a multipart upload, if it is there, and what lies aside. Raises MediaAway.
+
+    Also one that nobody noted, of a file that was sent there whole.
+    """
+    name = f"videos/{upload_id}"
+    for found, multipart, _ in list(multiparts(bucket, name)):
+        if found == name:
+            abort(bucket, name, multipart)
     bucket.remove_below(f"uploads/{upload_id}")
+
+
+def multiparts(bucket: "Bucket", beginning: str) -> Iterator[tuple[str, str, float]]:
+    """Yield the multipart uploads of all names that begin so.
+
+    Each with its name, the storage's, and when it was begun (seconds since 1970). Raises MediaAway.
+    """
+    with told():
+        for page in bucket.client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=bucket.bucket, Prefix=bucket.key(beginning)
+        ):
+            for upload in page.get("Uploads", []):
+                name = upload["Key"].removeprefix(bucket.prefix)
+                yield name, upload["UploadId"], upload["Initiated"].timestamp()
 
 
 def abort(bucket: "Bucket", name: str, multipart: str) -> None:

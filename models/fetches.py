@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import Conflict, NotFound
+from models.ids import is_id
 from models.owners import is_gone
 from models.paging import Place, behind, newest_first
 from models.parameters import Parameters
-from models.tables import Fetch, FetchKind, Upload, is_id
+from models.tables import Fetch, FetchKind, Upload
 from models.uploads import begin_upload, put_off_end
 
 LENGTH_UNKNOWN = -1

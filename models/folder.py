@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models.arriving import FolderArrivals
+from models.ids import new_id
 from models.scratch import refusal
 from models.storage import Content, Entry
-from models.tables import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,17 @@ class Folder:
     def check(self) -> None:
         """Do nothing: the scratch lies in the same folder, and whoever checks media has tried that."""
 
-    def take(self, file: Path, name: str, *, durable: bool = False) -> None:
+    def take(self, file: Path, name: str, *, durable: bool = False, stays: bool = False) -> None:
         target = self.root / name
         with _refusing("The file can't be stored"):
-            if durable:
-                with file.open("rb") as written:
-                    os.fsync(written.fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
+            if stays:
+                _link(file, target)
+            else:
+                file.replace(target)
+            if durable:
+                with target.open("rb") as written:
+                    os.fsync(written.fileno())
 
     def put(self, name: str, data: bytes) -> None:
         target = self.root / name
@@ -70,16 +73,7 @@ class Folder:
             if linked.exists():
                 return
             linked.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(kept, linked)  # the source is still needed if the rows can't be stored
-            except FileExistsError:
-                return
-            except FileNotFoundError:
-                raise
-            except OSError:  # a file system without links
-                part = linked.with_suffix(f".{new_id()}")
-                shutil.copyfile(kept, part)
-                part.replace(linked)
+            _link(kept, linked)  # the source is still needed if the rows can't be stored
 
     def read(self, name: str) -> bytes:
         with _refusing("The file can't be read"):
@@ -140,6 +134,23 @@ class Folder:
     def drop_broken(self, arriving: Iterable[str], age_s: float) -> int:
         """Do nothing: all that is half done here has a name among the others."""
         return 0
+
+
+def _link(kept: Path, linked: Path) -> None:
+    """Give a file another name, unless something has it."""
+    try:
+        os.link(kept, linked)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        part = linked.with_suffix(f".{new_id()}")
+        try:
+            shutil.copyfile(kept, part)
+            part.replace(linked)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

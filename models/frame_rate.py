@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from models.facts import VideoFacts, seconds
 from models.tables import Video
-from models.videos import VideoFacts, seconds
 
 _NTSC = Fraction(1000, 1001)
 EDITORS = (

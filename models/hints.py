@@ -85,6 +85,7 @@ def send_hints(app: Celery, hints: Hints) -> None:
 def waiting_hints(app: Celery, commentator: str) -> int:
     """Count the messages that wait in a commentator's queue. Raises BROKER_AWAY."""
     with app.connection_for_read() as connection:
+        connection.connect()  # gives up sooner than the channel does
         channel = connection.default_channel
         return int(channel.queue_declare(queue_of(commentator)).message_count)
 

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from models import additions, webhooks
 from models.clock import now_ms
 from models.errors import AppError, Conflict, InvalidRequest, NotFound
+from models.ids import is_id, new_id
 from models.parameters import Parameters
 from models.tables import (
     Addition,
@@ -36,8 +37,6 @@ from models.tables import (
     Stage,
     Utterance,
     Video,
-    is_id,
-    new_id,
 )
 from models.videos import lock_video, why_removed
 
@@ -97,9 +96,10 @@ def create_job(
             for first in range(0, window_count, chunk_windows)
         ],
     )
-    for kind in parameters.additions:
-        if kind is not AdditionKind.TRANSCRIPT or video.has_audio:
-            additions.plan(session, job, kind)
+    if parameters.transcript and video.has_audio:
+        additions.plan(session, job, AdditionKind.TRANSCRIPT)
+    if parameters.summary:
+        additions.plan(session, job, AdditionKind.SUMMARY)
     job.stage = min(_stages_left(session, job.id))
     return job
 

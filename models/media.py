@@ -67,9 +67,12 @@ class Media:
         """Yield the video as a file of this machine. Raises as Storage.local()."""
         return self.storage.local(self.video(video_id), sha256)
 
-    def keep(self, received: Path, video_id: str) -> None:
-        """Make a received file the video's, safe on disk. Raises DiskFull or StoreBusy."""
-        self.storage.take(received, self.video(video_id), durable=True)
+    def keep(self, received: Path, video_id: str, *, stays: bool = False) -> None:
+        """Make a received file the video's, safe on disk; it may be moved, unless it `stays`.
+
+        Raises DiskFull or StoreBusy.
+        """
+        self.storage.take(received, self.video(video_id), durable=True, stays=stays)
 
     def mend(self, stored_id: str, kept_id: str) -> None:
         """Let a kept file be that of a video with the same content whose own is gone, or spoilt."""

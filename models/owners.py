@@ -11,7 +11,7 @@ import socket
 from functools import cache
 from pathlib import Path
 
-from models.tables import new_id
+from models.ids import new_id
 
 
 def new_owner() -> str:

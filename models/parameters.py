@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from models.commentators import COMMENTATORS
 from models.errors import InvalidRequest
+from models.facts import VideoFacts, seconds
 from models.prompting import PROMPT_FIELDS, Prompting, parse_prompting, refuse_unheeded
 from models.ranges import Range
-from models.tables import AdditionKind, Video
-from models.videos import VideoFacts, seconds
 from models.windows import WindowPlan
 from settings import Settings
+
+if TYPE_CHECKING:
+    from models.tables import Video
 
 MAX_WINDOWS = 200_000
 
@@ -32,11 +34,6 @@ class Parameters:
     summary: int = 0  # 1: tell the whole video in the end, with chapters
     transcript: int = 0  # 1: write down what is said first; 2: and let the commentator know
 
-    @property
-    def additions(self) -> list[AdditionKind]:
-        wanted = {AdditionKind.TRANSCRIPT: self.transcript, AdditionKind.SUMMARY: self.summary}
-        return [kind for kind, is_wanted in wanted.items() if is_wanted]
-
     def to_json(self) -> dict[str, Any]:
         """Return one flat object: a prompt's parameters stand beside the windows'."""
         values = {name: getattr(self, name) for name in _OWN_FIELDS}
@@ -52,7 +49,7 @@ class Parameters:
         asked = Prompting.from_json(values) if about and about.is_prompted else None
         return cls(**{**own, "capture_fps": Fraction(own["capture_fps"])}, prompting=asked)
 
-    def plan(self, video: Video | VideoFacts) -> WindowPlan:
+    def plan(self, video: "Video | VideoFacts") -> WindowPlan:
         """Lay the windows over a video; raise InvalidRequest if there would be too many."""
         plan = WindowPlan(
             fps=self.capture_fps,

@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
+from models.facts import duration_ms
 from models.segments import count_stored_of
 from models.tables import Job, JobState, Segment
-from models.videos import duration_ms
 
 _ENOUGH_SEGMENTS = 3  # before that, a rate says more about the start than about the job
 _RECENT_MS = 300_000

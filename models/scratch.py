@@ -1,21 +1,25 @@
 """Files of this machine that are not yet anybody's: uploads under way, pictures and copies being made.
 
-Each is called after the process that writes it (models/owners.py): of one that was killed they are swept.
+Each is called after the process that writes it (models/owners.py), which has its lock meanwhile: of one
+that was killed they are swept.
 """
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from models.errors import DiskFull, StoreBusy, TooLarge
 from models.owners import is_gone, new_owner
+
+_LEFT_S = 900.0  # that nobody has touched a file of a process of which nothing can be known
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Scratch:
         try:
             path = self._made() / new_owner()
             opened = path.open("xb", buffering=0)  # so that closing has nothing left to write
+            _lock(opened.fileno())
         except OSError as error:
             raise refusal(error, "The upload can't be stored") from error
         try:
@@ -81,6 +86,7 @@ class Scratch:
         """Open a place for a file that is being made; whatever was not kept by the end is gone."""
         part = self._made() / new_owner()
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        _lock(descriptor)
         try:
             yield part, descriptor
         finally:
@@ -111,8 +117,11 @@ class Scratch:
             incoming.write(b"\0")
 
     def drop_broken(self) -> int:
-        """Drop what processes of this machine left half done when they were killed."""
-        left = [path for path in self._made().iterdir() if is_gone(path.name)]
+        """Drop what processes left half done when they were killed: at once where that can be told.
+
+        Of one that ran elsewhere, in a container perhaps, what is unlocked and was long not written to.
+        """
+        left = [path for path in self._made().iterdir() if is_gone(path.name) or _is_left(path)]
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
@@ -124,6 +133,23 @@ class Scratch:
     def _made(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder
+
+
+def _lock(descriptor: int) -> None:
+    """Show that somebody has a new file: the kernel frees the lock of a process that is killed."""
+    with suppress(OSError):  # a file system without locks, where nobody learns that it is free
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_left(path: Path) -> bool:
+    try:
+        if time.time() - path.stat().st_mtime < _LEFT_S:
+            return False
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # locked, or gone just now
+        return False
+    return True
 
 
 def refusal(error: OSError, what: str) -> StoreBusy:

@@ -48,8 +48,11 @@ class Storage(Protocol):
     def check(self) -> None:
         """Write, read and remove a small file."""
 
-    def take(self, file: Path, name: str, *, durable: bool = False) -> None:
-        """Store a file of ours that is whole; it may be moved. `durable`: it outlasts a loss of power."""
+    def take(self, file: Path, name: str, *, durable: bool = False, stays: bool = False) -> None:
+        """Store a file of ours that is whole; it may be moved, unless it `stays`.
+
+        `durable`: it outlasts a loss of power.
+        """
 
     def put(self, name: str, data: bytes) -> None:
         """Store a few bytes."""

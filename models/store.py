@@ -65,6 +65,9 @@ class Store:
                 pool_size=16,
                 max_overflow=56,
             )
+            event.listen(
+                engine, "connect", _need_utf8, insert=True
+            )  # before SQLAlchemy asks anything
             return cls(engine, lambda: _postgres_version(engine))
         if address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +199,17 @@ def _is_disk_full(error: DBAPIError) -> bool:
         getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
         or getattr(error.orig, "sqlstate", None) == _POSTGRES_DISK_FULL
     )
+
+
+def _need_utf8(connection: Any, _record: Any) -> None:
+    """Refuse a Postgres database that can't hold every text, or hands out bytes in place of it."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        connection.close()
+        raise StoreBusy(
+            f"The store's database is in {encoding}, and it must be in UTF8: make another one (CREATE DATABASE "
+            "reelnotes ENCODING 'UTF8' TEMPLATE template0) and name it in DATABASE_URL."
+        )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -11,9 +11,6 @@ KeptAnswer
 Webhook 1 ── n Delivery
 """
 
-import re
-import secrets
-from base64 import b32encode
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -32,6 +29,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from models.ids import new_id
 
 
 class JobState(StrEnum):
@@ -72,16 +71,6 @@ class AdditionKind(StrEnum):
 
     TRANSCRIPT = "transcript"
     SUMMARY = "summary"
-
-
-def new_id() -> str:
-    """Return 16 letters and digits that can't be guessed: 80 random bits."""
-    return b32encode(secrets.token_bytes(10)).decode().lower()
-
-
-def is_id(text: str) -> bool:
-    """Tell whether new_id() could have made it."""
-    return re.fullmatch("[a-z2-7]{16}", text) is not None
 
 
 class Table(DeclarativeBase):
@@ -320,7 +309,8 @@ class Worker(Table):
 class Upload(Table):
     """A file that arrives piece by piece; the size of its own file tells how much is here.
 
-    It is settled once it has a job or a failure; `job_id` may name a job that was deleted since.
+    It is settled once it has a job or a failure; `job_id` may name a job that was deleted since. One
+    that came in a single request has a row from when it is whole, held by the process that has it.
     """
 
     __tablename__ = "uploads"
@@ -337,6 +327,7 @@ class Upload(Table):
     priority: Mapped[int] = mapped_column(Integer)
     created_ms: Mapped[int] = mapped_column(BigInteger)
     until_ms: Mapped[int] = mapped_column(BigInteger)  # its end, unless more comes before
+    holder: Mapped[str | None] = mapped_column(String(64))  # has the file in hand; see owners.py
     job_id: Mapped[str | None] = mapped_column(String(16))
     failure_kind: Mapped[str | None] = mapped_column(String(16))
     failure_text: Mapped[str | None] = mapped_column(Text)

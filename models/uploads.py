@@ -3,23 +3,34 @@
     begun → whole → settled: a job, or a failure
 
 How much has arrived stands in no row: the size of the file tells it (models/arriving.py).
+
+A file that comes in one request has its row once it is whole, before it goes among the videos. Nobody
+but its holder, the process that was sent it, knows what to answer for it: so when that is gone, or
+silent, it is given up, and the sweep removes what is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from models.clock import now_ms
-from models.errors import AppError, Conflict, Expired, NotFound
+from models.errors import AppError, Conflict, Expired, NotFound, WorkerLost
+from models.ids import is_id
+from models.owners import is_gone, new_owner
 from models.paging import Place, behind, newest_first
 from models.parameters import Parameters
-from models.tables import Fetch, Upload, is_id
+from models.tables import Fetch, Job, Upload
 
 _DAY_MS = 24 * 3600 * 1000
 REMEMBERED_MS = (
     7 * _DAY_MS
 )  # after its end: who asks is told that it has ended, not that it never was
+HELD_MS = 60_000  # without a word of its holder
+
+_LEFT = WorkerLost(
+    "The server's process ended, or was held up, while it took the file in: send it again."
+)
 
 
 def begin_upload(
@@ -55,6 +66,42 @@ def begin_upload(
     return upload
 
 
+def begin_held(
+    session: Session,
+    upload_id: str,
+    *,
+    length_bytes: int,
+    filename: str,
+    parameters: Parameters,
+    priority: int,
+) -> None:
+    """Record a whole file that this process has in hand; it calls hold_on() within HELD_MS, again and again.
+
+    Only then may the file go among the videos, under the same id.
+    """
+    upload = begin_upload(
+        session,
+        upload_id,
+        owner=None,
+        length_bytes=length_bytes,
+        metadata_text="",
+        filename=filename,
+        parameters=parameters,
+        priority=priority,
+        hours=0,
+    )
+    upload.holder, upload.until_ms = new_owner(), now_ms() + HELD_MS
+
+
+def hold_on(session: Session, upload_id: str) -> None:
+    """Say that its holder is still at it."""
+    session.execute(
+        update(Upload)
+        .where(Upload.id == upload_id, Upload.holder.is_not(None), *_is_open())
+        .values(until_ms=now_ms() + HELD_MS)
+    )
+
+
 def get_upload(session: Session, upload_id: str, visitor: str | None) -> Upload:
     """Return an upload to whoever began it; to anybody where nobody signs in (`visitor` is None).
 
@@ -76,12 +123,12 @@ def list_uploads(
 ) -> Sequence[Upload]:
     """Return whose uploads are still to be settled, newest first; everybody's where nobody signs in.
 
-    `before` continues a list behind that place. What the server fetches by itself is none of them:
-    see models/fetches.py.
+    `before` continues a list behind that place. What the server fetches by itself is none of them
+    (models/fetches.py), nor is what came in one request.
     """
     statement = (
         select(Upload)
-        .where(Upload.job_id.is_(None), Upload.failure_kind.is_(None), Upload.until_ms > now_ms())
+        .where(*_is_open(), Upload.until_ms > now_ms(), Upload.holder.is_(None))
         .where(Upload.id.not_in(select(Fetch.id)), *behind(Upload, before))
         .order_by(*newest_first(Upload))
     )
@@ -97,9 +144,16 @@ def put_off_end(session: Session, upload_id: str, hours: int) -> int:
     return end
 
 
-def settle(session: Session, upload_id: str, job_id: str) -> None:
-    """Note the upload's job. Raises Conflict if it has one, so that the caller's job is undone."""
-    _settle(session, upload_id, {"job_id": job_id})
+def settle(session: Session, upload_id: str, job: Job) -> None:
+    """Note the upload's job. Raises Conflict if it is settled, so that the caller's job is undone.
+
+    Where the same content was here before, this process has the file still in hand: it removes it, then
+    calls let_go().
+    """
+    values: dict[str, object] = {"job_id": job.id, "holder": None}
+    if job.video_id != upload_id:
+        values |= {"holder": new_owner(), "until_ms": now_ms() + HELD_MS}
+    _settle(session, upload_id, values)
 
 
 def settle_failed(session: Session, upload_id: str, failure: AppError) -> None:
@@ -107,15 +161,44 @@ def settle_failed(session: Session, upload_id: str, failure: AppError) -> None:
     _settle(session, upload_id, {"failure_kind": failure.kind, "failure_text": str(failure)})
 
 
-def _settle(session: Session, upload_id: str, values: dict[str, str]) -> None:
+def _settle(session: Session, upload_id: str, values: dict[str, object]) -> None:
     settled = session.execute(
         update(Upload)
-        .where(Upload.id == upload_id, Upload.job_id.is_(None), Upload.failure_kind.is_(None))
+        .where(Upload.id == upload_id, *_is_open())
         .values(values)
         .returning(Upload.id)
     )
     if settled.first() is None:
         raise Conflict("This upload has been settled already, or it was removed.")
+
+
+def are_held(session: Session) -> bool:
+    """Tell whether anybody has a whole file in hand."""
+    return session.scalar(select(Upload.id).where(Upload.holder.is_not(None)).limit(1)) is not None
+
+
+def give_up_left(session: Session) -> Sequence[str]:
+    """Give up what holders that are silent or gone had in hand; return the ids.
+
+    From then on none of them becomes a video: the caller removes what is there, then calls let_go().
+    """
+    held = session.execute(select(Upload.id, Upload.holder).where(Upload.holder.is_not(None)))
+    gone = [row.id for row in held if is_gone(row.holder)]
+    left = session.scalars(
+        select(Upload)
+        .where(Upload.holder.is_not(None), (Upload.until_ms <= now_ms()) | Upload.id.in_(gone))
+        .with_for_update(skip_locked=True)  # whose commit is on its way, though its sender be dead
+        .execution_options(populate_existing=True)
+    ).all()
+    for upload in left:
+        if not upload.is_settled:
+            upload.failure_kind, upload.failure_text = _LEFT.kind, str(_LEFT)
+    return [upload.id for upload in left]
+
+
+def let_go(session: Session, upload_ids: Collection[str]) -> None:
+    """Note that nothing is left of files that were in somebody's hands."""
+    session.execute(update(Upload).where(Upload.id.in_(upload_ids)).values(holder=None))
 
 
 def remove_upload(session: Session, upload_id: str) -> bool:
@@ -127,16 +210,16 @@ def remove_upload(session: Session, upload_id: str) -> bool:
 
 def list_arriving(session: Session) -> Sequence[str]:
     """Return the ids of all uploads whose file is still wanted."""
-    return session.scalars(
-        select(Upload.id).where(
-            Upload.job_id.is_(None), Upload.failure_kind.is_(None), Upload.until_ms > now_ms()
-        )
-    ).all()
+    return session.scalars(select(Upload.id).where(*_is_open(), Upload.until_ms > now_ms())).all()
 
 
 def forget_ended(session: Session) -> None:
     """Delete the rows of uploads that ended, or were settled, long ago."""
     session.execute(delete(Upload).where(Upload.until_ms <= now_ms() - REMEMBERED_MS))
+
+
+def _is_open() -> tuple[ColumnElement[bool], ...]:
+    return Upload.job_id.is_(None), Upload.failure_kind.is_(None)
 
 
 def _end(hours: int) -> int:

@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 
 from models.clock import now_ms
 from models.errors import Conflict, InvalidRequest, NotFound
+from models.ids import is_id
 from models.paging import Place, behind, newest_first
-from models.tables import Delivery, DeliveryState, Job, Webhook, is_id
+from models.tables import Delivery, DeliveryState, Job, Webhook
 
 MOST_WEBHOOKS = 50
 LEASE_MS = 120_000  # an attempt that nobody has reported by then is made again

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from models.job_lists import count_jobs
-from models.store import Store
 from serve.child import Program
 from serve.programs import reelnotes
 from settings import Settings
@@ -23,6 +21,10 @@ def welcome(settings: Settings) -> Program | None:
 
 
 def _any_jobs(store_url: str) -> bool:
+    # Once in a folder's life: all else that supervises does without SQLAlchemy, its time and its 40 MiB.
+    from models.job_lists import count_jobs
+    from models.store import Store
+
     store = Store.open(store_url)
     try:
         with store.read() as session:

@@ -1,7 +1,11 @@
 """Fixtures for every test."""
 
+import faulthandler
+import gc
+import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +19,22 @@ from tests.broker import running_broker
 from tests.postgres import fresh_database, left_open, postgres_server
 
 NO_POSTGRES = "needs Postgres: no server answers and no binaries are on this machine"
+LONG_FIRST = ("hostile", "security", "journey", "bucket", "web/browser", "packaging", "doctor")
+"""Folders whose files take up to minutes each. Begun last, one would run on while all others are done."""
+
+_WORDS = pytest.StashKey[int]()
+"""The descriptor on which a process of the tests says its last words; pytest takes the usual one."""
+
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--patience",
+        type=float,
+        default=600,
+        help="seconds a test, its setup or its teardown may take each; 0: for ever",
+    )
     group = parser.getgroup("hostile files")
     group.addoption("--mutations", type=int, default=200, help="how many broken files are read")
     group.addoption("--examples", type=int, default=25, help="requests tried for each route")
@@ -29,6 +45,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     faults.addoption("--lease", type=int, default=3, help="LEASE_SECONDS meanwhile")
     faults.addoption("--figures", type=Path, help="file to write what was measured to, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    assert sys.__stderr__ is not None
+    config.stash[_WORDS] = os.dup(sys.__stderr__.fileno())
+
+
+def _with_an_end(item: pytest.Item) -> Generator[None, object, object]:
+    """End the process when a step of a test hangs, and say where each thread of it stands.
+
+    One that hangs would keep the whole run from telling what it found; a run of one process can
+    tell no more than this. pytest's own faulthandler_timeout ends with the first exception: not for
+    the teardown that follows.
+    """
+    if patience := item.config.getoption("patience"):
+        faulthandler.dump_traceback_later(patience, exit=True, file=item.config.stash[_WORDS])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True, tryfirst=True)(_with_an_end)
+pytest_runtest_call = pytest.hookimpl(wrapper=True, tryfirst=True)(_with_an_end)
+pytest_runtest_teardown = pytest.hookimpl(wrapper=True, tryfirst=True)(_with_an_end)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files begin in the order of LONG_FIRST; each file's own order stays."""
+    folders = [Path(__file__).parent / name for name in LONG_FIRST]
+
+    def turn(item: pytest.Item) -> int:
+        found = (at for at, folder in enumerate(folders) if folder in item.path.parents)
+        return next(found, len(folders))
+
+    items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported, 700,000 objects: it stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Finds a Postgres for the tests: a server that answers, or one started from binaries on this machine."""
+"""Finds a Postgres for the tests: the one that is named, one of their own, or any that answers."""
 
 import os
 import shutil
@@ -15,27 +15,32 @@ import psycopg
 
 from serve.broker import free_port
 
-_SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432")
+_NAMED = os.environ.get("TEST_POSTGRES_URL")
+_USUAL = "postgresql://postgres@127.0.0.1:5432"
 
 
 @contextmanager
 def postgres_server() -> Iterator[str | None]:
-    """Yield the URL of a server on which databases may be made, or None where there is none."""
-    if _answers(_SERVER):
-        yield _SERVER
+    """Yield the URL of a server on which databases may be made, or None where there is none.
+
+    One of our own comes before the machine's: nobody else ends it, its log can be read, and it
+    needn't wait for the disk.
+    """
+    if _NAMED:
+        yield _NAMED
     elif programs := find_binaries():
         with own_server(programs) as url:
             yield url
     else:
-        yield None
+        yield _USUAL if _answers(_USUAL) else None
 
 
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """Yield the URL of a new, empty database; drop it afterwards."""
+def fresh_database(server: str, like: str = "") -> Iterator[str]:
+    """Yield the URL of a new, empty database, made with options `like` these; drop it afterwards."""
     name = f"reelnotes_test_{uuid4().hex[:12]}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} {like}")
     try:
         yield f"{server}/{name}"
     finally:
@@ -91,7 +96,9 @@ def own_server(programs: Path) -> Iterator[str]:
         data = f"{folder}/data"
         port = free_port()
         options = f"-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off"
-        _run([programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust"], user)
+        _run(
+            [programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--auth=trust"], user
+        )
         _run(
             [programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{folder}/log", "start"],
             user,
@@ -101,6 +108,9 @@ def own_server(programs: Path) -> Iterator[str]:
         finally:
             stop: list[str | Path] = [programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
             subprocess.run(stop, user=user, capture_output=True)  # a test may have ended it
+            told = Path(folder, "log").read_text(errors="replace").splitlines()
+        fell = [line for line in told if "PANIC" in line or "was terminated by signal" in line]
+        assert fell == [], f"a process of Postgres fell, and took all connections with it: {fell}"
 
 
 def _run(command: list[str | Path], user: str | None) -> None:

@@ -64,6 +64,7 @@ READS_ENVIRONMENT = {
     "serve/gpus.py",
     "backup.py",
     "worker/__init__.py",
+    "worker/video/gpu.py",
     "bench/load.py",
     "bench/pipeline.py",
     "bench/replay.py",

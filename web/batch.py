@@ -10,8 +10,8 @@ from flask import Blueprint, Response, jsonify, request
 from models import job_lists, jobs
 from models.clock import now_ms
 from models.errors import FAILURES, AppError, InvalidRequest, NotFound, StoreBusy
+from models.ids import is_id
 from models.paging import next_place
-from models.tables import is_id
 from web.actions import ACTIONS
 from web.archive import Entry, stream_zip, unique_name
 from web.documents import open_document, written

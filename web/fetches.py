@@ -6,8 +6,9 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from models import fetches
 from models.errors import AppError, InvalidRequest, NotFound
+from models.ids import new_id
 from models.paging import next_place
-from models.tables import Fetch, FetchKind, new_id
+from models.tables import Fetch, FetchKind
 from web.fetching.download import name_in
 from web.fetching.folder import check_file, list_folder
 from web.fetching.urls import parse_url

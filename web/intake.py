@@ -5,8 +5,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -26,20 +28,16 @@ from models.errors import (
     TooLarge,
     Unsupported,
 )
+from models.facts import VideoFacts
 from models.hints import send_hints
+from models.ids import new_id
 from models.jobs import Hints
 from models.parameters import Parameters
 from models.scratch import Incoming
-from models.tables import Job, Upload, Video, new_id
-from models.videos import (
-    VideoFacts,
-    add_video,
-    facts_of,
-    find_video,
-    is_being_removed,
-    lock_video,
-)
+from models.tables import Job, Upload, Video
+from models.videos import add_video, facts_of, find_video, is_being_removed, lock_video
 from telemetry.tracing import Submission
+from web.holding import begin_held, holding
 from web.probe import probe
 from web.site import Site
 from web.uploads import Wish
@@ -50,6 +48,8 @@ _PROBES = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 _TRIES = 3  # each one lost to an upload, or a deletion, of the same content at the same moment
 _STORE_LOOK_S = 0.5
 _STORE_PATIENCE_S = 20.0  # how long an upload that has come in waits for a store that is away
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,11 @@ class Received:
     video_id: str  # that it gets, unless its content is stored already
     settle: Callable[[Session, Job], None]  # notes the job in the transaction that makes it
     is_kept: bool = False  # it lies where that video's file belongs
+    stays: bool = False  # it keeps its own name as well, so that it can be begun anew
+
+
+class _GivenUp(Exception):
+    """This process was taken for dead: it may have been frozen."""
 
 
 def queue_incoming(
@@ -81,14 +86,54 @@ def queue_incoming(
     incoming.finish()
     submission = Submission()
     submission.add("receive", incoming.begun_ns)
-    file = Received(incoming.path, incoming.sha256, incoming.size, wish, new_id(), settle)
-    intake = _Intake(site, file, _facts(site, file, submission), new_id(), submission)
-    try:
-        return intake.queue()
-    except BaseException:  # whatever ended it, a stopping server too: no row, so no file
-        if not intake.may_be_stored():
-            site.media.remove_video(file.video_id)
-        raise
+    file = Received(
+        incoming.path, incoming.sha256, incoming.size, wish, new_id(), settle, stays=True
+    )
+    facts = _facts(site, file, submission)
+    for _ in range(_TRIES):
+        try:
+            return _queue_held(site, file, facts, submission)
+        except _GivenUp:
+            log.warning("upload was given up, and begins anew upload_id=%s", file.video_id)
+            file = replace(file, video_id=new_id())
+    raise StoreBusy("The server was held up again and again: try again in a moment.")
+
+
+def _queue_held(site: Site, file: Received, facts: VideoFacts, submission: Submission) -> str:
+    """Queue the job of a file that only this process can make one. Raises _GivenUp."""
+
+    def settle(session: Session, job: Job) -> None:
+        try:
+            uploads.settle(session, file.video_id, job)
+        except Conflict:
+            raise _GivenUp from None
+        file.settle(session, job)
+
+    intake = _Intake(site, replace(file, settle=settle), facts, new_id(), submission)
+    _patiently(lambda: begin_held(site, file.video_id, file.size, file.wish), file.video_id)
+    with holding(site, file.video_id):
+        try:
+            return intake.queue()
+        except BaseException:  # whatever ended it, a stopping server too: no row, so no file
+            if not intake.may_be_stored():
+                site.media.remove_video(file.video_id)
+            raise
+
+
+def _patiently(step: Callable[[], T], video_id: str) -> T:
+    """Take a step in the store.
+
+    A store that restarts is waited for: the file has come in already. A full disk takes a person.
+    """
+    deadline = time.monotonic() + _STORE_PATIENCE_S
+    while True:
+        try:
+            return step()
+        except StoreBusy as error:
+            if isinstance(error, DiskFull) or time.monotonic() > deadline:
+                raise
+            log.warning("upload waits for the store video_id=%s reason=%s", video_id, error)
+            time.sleep(_STORE_LOOK_S)
 
 
 def finish_upload(
@@ -118,7 +163,7 @@ def finish_upload(
                 ),
                 # So that after a kill the file is found on either side of its move.
                 video_id=upload_id,
-                settle=lambda session, job: uploads.settle(session, upload_id, job.id),
+                settle=lambda session, job: uploads.settle(session, upload_id, job),
                 is_kept=whole.is_kept,
             )
             _settle(site, received, upload)
@@ -188,35 +233,29 @@ class _Intake:
         """Keep the file, store its rows, tell the workers; return the job's id."""
         media, file = self.site.media, self.file
         if not file.is_kept:
-            media.keep(file.path, file.video_id)
+            media.keep(file.path, file.video_id, stays=file.stays)
         with self.submission.step("store"):
             used, hints = self._store()
         if used != file.video_id:
-            media.remove_video(file.video_id)
+            with suppress(StoreBusy):  # the job is there: what is left over, the sweep removes
+                media.remove_video(file.video_id)
+                with self.site.store.write() as session:
+                    uploads.let_go(session, [file.video_id])
         log.info("job queued job_id=%s video_id=%s bytes=%d", hints.job_id, used, file.size)
         self.submission.queued(hints.job_id, bytes=file.size)
         send_hints(self.site.celery, hints)
         return hints.job_id
 
     def _store(self) -> tuple[str, Hints]:
-        """Write the rows; return the id under which the file is used, and what to tell the workers.
-
-        A store that restarts is waited for: the file has come in already. A full disk takes a person.
-        """
-        deadline = time.monotonic() + _STORE_PATIENCE_S
+        """Write the rows; return the id under which the file is used, and what to tell the workers."""
         tries = 0
         while True:
             try:
-                return self._store_once()
+                return _patiently(self._store_once, self.file.video_id)
             except IntegrityError:
                 tries += 1
                 if tries == _TRIES:
                     raise
-            except StoreBusy as error:
-                if isinstance(error, DiskFull) or time.monotonic() > deadline:
-                    raise
-                log.warning("upload waits for the store job_id=%s reason=%s", self.job_id, error)
-                time.sleep(_STORE_LOOK_S)
 
     def may_be_stored(self) -> bool:
         """Tell whether the rows are there; a store that can't be asked may have them."""

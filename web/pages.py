@@ -4,6 +4,7 @@ from flask import Blueprint, render_template, request
 
 from models import jobs
 from models.commentators import COMMENTATORS
+from models.facts import duration_ms
 from models.parameters import RANGES, SWITCHES, Parameters, parse_parameters
 from models.profiles import PROFILES
 from models.prompting import (
@@ -13,7 +14,7 @@ from models.prompting import (
     parse_prompting,
 )
 from models.tables import JobState
-from models.videos import duration_ms, why_removed
+from models.videos import why_removed
 from web.answers import job_shape
 from web.exporting import formats
 from web.exports import GROUPS, WRITERS

@@ -22,7 +22,7 @@ from web.shapes import PlaybackShape
 
 PROGRAM = "worker.video.playback"
 MOST_WAITING = 20
-FRESH_MS = 15_000  # an older note of work under way is of a maker that has died
+FRESH_MS = 15_000  # an older note of another process's work under way: that process has died
 
 log = logging.getLogger(__name__)
 
@@ -62,22 +62,34 @@ class Playbacks:
     most_bytes: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _waiting: deque[Wish] = field(default_factory=deque)
+    _current: Wish | None = None
     _busy: bool = False
 
     def tell(self, video_id: str) -> tuple[str, float, str | None]:
         """Return state, share done and why it failed: "none", "waiting", "making", "ready" or "failed"."""
+        with self._lock:
+            waits = any(wish.video_id == video_id for wish in self._waiting)
+            is_ours = self._current is not None and self._current.video_id == video_id
+        note = self._read_note(video_id)  # before the look for the file: it goes when that is there
         if self.media.storage.existing([self.media.playback(video_id)]):
             return "ready", 1.0, None
-        with self._lock:
-            if any(wish.video_id == video_id for wish in self._waiting):
-                return "waiting", 0.0, None
-        try:
-            note = json.loads(self.media.storage.read(self.media.playback_note(video_id)))
-        except (OSError, ValueError):
+        if waits:
+            return "waiting", 0.0, None
+        if note is None:
             return "none", 0.0, None
-        if note["state"] == "making" and now_ms() - note["told_ms"] > FRESH_MS:
+        # A long way from or to the bucket writes no note.
+        if note["state"] == "making" and now_ms() - note["told_ms"] > FRESH_MS and not is_ours:
             return "none", 0.0, None
         return note["state"], note["progress"], note["message"]
+
+    def _read_note(self, video_id: str) -> dict[str, Any] | None:
+        try:
+            note: dict[str, Any] = json.loads(
+                self.media.storage.read(self.media.playback_note(video_id))
+            )
+        except (OSError, ValueError):
+            return None
+        return note
 
     def want(self, video: Video) -> None:
         """See to it that there will be a copy. Raises Conflict or StoreBusy."""
@@ -101,10 +113,11 @@ class Playbacks:
     def _work(self) -> None:
         while True:
             with self._lock:
+                self._current = None
                 if not self._waiting:
                     self._busy = False
                     return
-                wish = self._waiting.popleft()
+                self._current = wish = self._waiting.popleft()
                 self._write_note(wish.video_id, "making", 0.0)
             try:
                 self._make(wish)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from models.errors import FAILURES, BadFile, InternalError, TimedOut
-from models.videos import VideoFacts
+from models.facts import VideoFacts
 from web.child import Died, ask, failure_of
 
 PROGRAM = "worker.video.probe"

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from models.commentators import label_of
+from models.facts import duration_ms, time_ms
 from models.parameters import Parameters
 from models.passages import get_whole, list_chapters
 from models.segments import original_words, shown_words
 from models.tables import Addition, AdditionKind, Job, Passage, Segment, Utterance, Video
-from models.videos import duration_ms, time_ms
 from models.windows import milliseconds
 from web.shapes import (
     ChapterRecord,

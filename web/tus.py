@@ -19,8 +19,9 @@ from models import uploads
 from models.arriving import Arriving, going_on_at
 from models.errors import Conflict, InvalidRequest, TooLarge, Unsupported
 from models.idempotency import Answer
+from models.ids import new_id
 from models.paging import next_place
-from models.tables import Upload, new_id
+from models.tables import Upload
 from web import meters, tus_headers
 from web.errors import STATUSES, WrongVersion
 from web.intake import finish_upload, refusal_of, remove_upload

@@ -1,23 +1,14 @@
-"""The Celery programs: the worker that comments, and the beat that sweeps."""
+"""The Celery program that comments: a worker."""
 
 import logging
 import os
 import signal
-import socket
 import threading
-import warnings
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
 
 from celery import Celery, signals
-from celery.beat import EmbeddedService
-from celery.exceptions import SecurityWarning
 
 from models import chunks, hints
-from models.log import configure as configure_log
 from models.media import open_media
-from models.outbound import hosts_of_webhooks
 from models.store import Store
 from settings import Settings
 from telemetry import exposing, tracing
@@ -26,18 +17,15 @@ from worker.accelerators import AcceleratorCollector
 from worker.advance import advance
 from worker.commentator import Commentator
 from worker.commentators import open_commentator
-from worker.courier import Courier
 from worker.keeper import EXIT_STATUS_AGAIN, Keeper
-from worker.meters import measured_step
 from worker.presence import Presence
+from worker.program import log_to_stdout, register, run
 from worker.site import Site
 from worker.speech import open_transcriber
-from worker.sweep import Sweep
 from worker.video import sandbox
+from worker.video.gpu import open_gpu_decoders
+from worker.video.tables import SharedTables
 
-_LOOK_S = 0.05
-_HOUR_S = 3600
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
 _ENDING_S = 15.0  # for the threads of a worker whose commentator is lost to give their chunks back
 
 log = logging.getLogger(__name__)
@@ -45,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def run_worker(settings: Settings, name: str, commentator_name: str) -> int:
     """Comment chunks until SIGTERM; return the exit status. `name` is how Celery calls it."""
-    _log_to_stdout(settings)
+    log_to_stdout(settings)
     for lack in sandbox.missing():
         log.warning("decoders are locked in less reason=%s", lack)
     exposing.expose(settings, "worker")  # before the weights are read: that takes a while
@@ -57,6 +45,7 @@ def run_worker(settings: Settings, name: str, commentator_name: str) -> int:
 def open_site(settings: Settings, commentator: Commentator) -> Site:
     store = Store.open(settings.store_url)
     lease_ms = chunks.lease_ms(settings.lease_seconds, settings.sweep_seconds)
+    tables = SharedTables()
     return Site(
         store=store,
         media=open_media(settings),
@@ -64,6 +53,8 @@ def open_site(settings: Settings, commentator: Commentator) -> Site:
         keeper=Keeper(store, lease_ms, settings.call_timeout_seconds),
         lease_ms=lease_ms,
         window_timeout_s=settings.call_timeout_seconds,
+        tables=tables,
+        gpu_decoders=open_gpu_decoders(settings, tables),
         transcriber=open_transcriber(settings),
         job_parallelism=settings.job_parallelism,
     )
@@ -77,49 +68,15 @@ def follow_hints(settings: Settings, name: str, site: Site) -> int:
     presence = Presence(site.store, site.commentator)
     site.meter.streams.set(site.commentator.streams)
     REGISTRY.register(AcceleratorCollector(site.commentator))
-    status = _run(app, name, hints.queue_of(site.commentator.name), site.commentator.streams)
+    status = run(app, name, hints.queue_of(site.commentator.name), site.commentator.streams)
     presence.end()
     site.keeper.end()
+    if site.gpu_decoders is not None:
+        site.gpu_decoders.close()
     if site.lost.is_set():
         _exit_to_start_again()
     site.commentator.close()
     return status
-
-
-def run_beat(settings: Settings) -> int:
-    """Sweep every few seconds: in a process of its own, where no commentary delays it."""
-    _log_to_stdout(settings)
-    exposing.expose(settings, "beat")
-    app = hints.connect(settings.redis_url)
-    media = open_media(settings)
-    store = Store.open(settings.store_url)
-    sweep = Sweep(
-        store,
-        app,
-        media,
-        settings.job_parallelism,
-        settings.keep_media_days,
-    )
-    every = {
-        hints.SWEEP: (sweep.lost_work, settings.sweep_seconds),
-        hints.REMOVE_ORPHANS: (sweep.orphans, _HOUR_S),
-        hints.REMOVE_OLD_MEDIA: (sweep.old_media, _HOUR_S),
-    }
-    for name, (step, _) in every.items():
-        _register(app, name, measured_step(name, step))
-    app.conf.beat_schedule = {
-        name: {
-            "task": name,
-            "schedule": seconds,
-            "last_run_at": _LONG_AGO,  # due at the start: a laptop may not run for an hour
-        }
-        for name, (_, seconds) in every.items()
-    }
-    # A thread of this process, with its state in memory: a kill leaves neither child nor torn file.
-    beat = EmbeddedService(app, thread=True, scheduler_cls="worker.scheduler:LocalScheduler")
-    beat.start()
-    Courier(store, hosts_of_webhooks(settings)).start()
-    return _run(app, "beat", hints.SWEEP_QUEUE, 1)  # which answers who asks whether it lives
 
 
 def _register_advance(app: Celery, site: Site) -> None:
@@ -131,7 +88,7 @@ def _register_advance(app: Celery, site: Site) -> None:
         if site.lost.is_set() and leaving.acquire(blocking=False):
             _leave()
 
-    _register(app, hints.ADVANCE, follow_hint)
+    register(app, hints.ADVANCE, follow_hint)
 
 
 def _leave() -> None:
@@ -147,46 +104,3 @@ def _exit_to_start_again() -> None:
     """Exit without the interpreter's goodbyes: a library whose device is lost may hang in them."""
     logging.shutdown()
     os._exit(EXIT_STATUS_AGAIN)
-
-
-def _register(app: Celery, name: str, step: Callable[..., None]) -> None:
-    def task(*arguments: Any) -> None:  # Celery takes a plain function, not a method
-        step(*arguments)
-
-    app.task(name=name)(task)
-
-
-def _run(app: Celery, name: str, queue: str, threads: int) -> int:
-    # Celery fears root because of pickled messages; ours are JSON only.
-    warnings.filterwarnings("ignore", category=SecurityWarning)
-    app.conf.update(
-        worker_disable_prefetch=True, worker_prefetch_multiplier=1, worker_redirect_stdouts=False
-    )
-    worker = app.Worker(
-        pool="threads",
-        concurrency=threads,
-        queues=[queue],
-        # Celery fills in %h on its command line only; in containers all have the same process number.
-        hostname=f"{name}-{os.getpid()}@{socket.gethostname()}",
-        quiet=True,
-        without_gossip=True,
-        without_mingle=True,
-    )
-    signals.worker_ready.connect(_look_often, weak=False)
-    worker.start()
-    return int(worker.exitcode or 0)
-
-
-def _look_often(sender: Any, **_: Any) -> None:
-    """Let Celery's loop see soon that a thread is free: nothing else wakes it, for a second or so."""
-    sender.hub.call_repeatedly(_LOOK_S, lambda: None)
-
-
-def _log_to_stdout(settings: Settings) -> None:
-    def configure(**_: Any) -> None:
-        configure_log(settings)
-        for noisy in ("celery", "kombu", "amqp"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-
-    configure()
-    signals.setup_logging.connect(configure, weak=False)

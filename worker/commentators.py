@@ -1,12 +1,15 @@
 """Opens the commentator of a worker by the name that jobs and the setting COMMENTATOR use."""
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from models.commentators import check_known, is_added, load_added
 from settings import BadSetting, Settings
-from worker.commentator import Commentator
 from worker.transformers.folder import trouble
+
+if TYPE_CHECKING:
+    from worker.commentator import Commentator
 
 _NEEDED = {
     "minicpm": ("torch", "safetensors", "tokenizers"),
@@ -29,7 +32,7 @@ def check_commentators(settings: Settings) -> None:
             checks[name](settings)
 
 
-def open_commentator(settings: Settings, name: str) -> Commentator:
+def open_commentator(settings: Settings, name: str) -> "Commentator":
     """Load its networks, once per process; raise BadSetting where that can't be."""
     if name not in settings.commentators:
         raise BadSetting(

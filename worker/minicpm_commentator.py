@@ -31,9 +31,11 @@ from worker.minicpm import (
     Request,
     Sampling,
     load,
+    warm_up,
 )
 from worker.minicpm.awq import AwqLinear
 from worker.network_identity import network_of
+from worker.video.gpu import reserved_bytes
 from worker.wording import question, system_text, telling_question, telling_system
 
 _QUOTED = (10_000, 80, 20)  # characters of each text: scripts differ in what they cost
@@ -44,7 +46,9 @@ def open_minicpm(settings: Settings) -> AskingCommentator:
     """Load the weights; raise BadSetting if they are no whole MiniCPM-o 4.5, or OutOfMemory."""
     folder = settings.model_folder
     try:
-        engine = load(folder, slots=settings.worker_threads or None)
+        engine = load(
+            folder, slots=settings.worker_threads or None, reserved=reserved_bytes(settings)
+        )
     except CheckpointError as error:
         raise BadSetting(
             f"The weights that MODEL_PATH names can't be used: {error}. Get them again with "
@@ -55,6 +59,7 @@ def open_minicpm(settings: Settings) -> AskingCommentator:
             f"The network can't be loaded: {error}. Free memory on the GPU, choose the smaller AWQ "
             "weights, or set WORKER_THREADS lower."
         ) from error
+    warm_up(engine)
     network = network_of(_name(engine), _checkpoint(settings), folder)
     return AskingCommentator(MiniCPMAnswerer(engine, network))
 

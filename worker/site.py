@@ -1,9 +1,10 @@
 """What the threads of a worker process share."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from models import chunks
@@ -18,7 +19,8 @@ from worker.keeper import Keeper
 from worker.meters import Meter, meter_of
 from worker.quarantine import Quarantine
 from worker.speech.transcriber import Transcriber
-from worker.video.decoder import Decoder
+from worker.video.decoder import Clock, Decoder, Sampled
+from worker.video.gpu import GpuDecoders
 from worker.video.tables import SharedTables
 
 _WRITING_SHARE = 1 / 3  # of a step's time limit, for one of two answers: looking takes the rest
@@ -35,6 +37,7 @@ class Site:
     lease_ms: int
     window_timeout_s: float
     tables: SharedTables = field(default_factory=SharedTables)
+    gpu_decoders: GpuDecoders | None = None
     quarantine: Quarantine = field(default_factory=Quarantine)
     transcriber: Transcriber | None = None
     job_parallelism: int = 64  # hints of a job that comes to another stage
@@ -62,6 +65,19 @@ class Site:
             self.local.decoder = Decoder(self.window_timeout_s, self.tables)
         decoder: Decoder = self.local.decoder
         return decoder
+
+    def sample(
+        self,
+        path: Path,
+        clock: Clock,
+        windows: Sequence[Sequence[Fraction]],
+        slot: Fraction,
+        size: tuple[int, int],
+    ) -> Iterator[Sampled]:
+        """Yield the frames of each window in turn, by whatever decodes; see Decoder.sample()."""
+        if self.gpu_decoders is None:
+            return self.decoder().sample(path, clock, windows, slot, size)
+        return self.gpu_decoders.sample(self.decoder(), path, clock, windows, slot, size)
 
     def prompt(self, parameters: Parameters, max_new_tokens: int | None = None) -> Prompt:
         """Return what a job asks of the commentator; other than a comment may be longer than those."""

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from models import chunks, hints, idempotency, uploads, videos, webhooks
 from models.clock import now_ms
+from models.errors import AppError
 from models.jobs import Hints, open_hints
 from models.media import Media
 from models.store import Store
@@ -41,7 +42,33 @@ class Sweep:
         for found in (*self._free_expired(), *self._renew_lost_hints()):
             log.info("hints sent again job_id=%s count=%d", found.job_id, found.count)
             hints.send_hints(self.broker, found)
-        self.media.scratch.drop_broken()  # last: a disk in trouble must not keep work from going on
+        # Last: a disk in trouble must not keep work from going on, nor a storage from being tidied.
+        try:
+            self._drop_left()
+        finally:
+            self.media.scratch.drop_broken()
+
+    def _drop_left(self) -> None:
+        """Remove whole uploads that became no job before their process was gone, and doubles of videos."""
+        with self.store.read() as session:
+            if not uploads.are_held(session):  # mostly so: no need to keep others from writing
+                return
+        with self.store.write() as session:
+            left = uploads.give_up_left(session)
+        removed = [upload_id for upload_id in left if self._is_removed(upload_id)]
+        if removed:
+            with self.store.write() as session:
+                uploads.let_go(session, removed)
+            log.info("uploads of processes that are gone removed count=%d", len(removed))
+
+    def _is_removed(self, upload_id: str) -> bool:
+        """Remove what has come of an upload; one that can't be removed now keeps no other waiting."""
+        try:
+            self.media.remove_upload(upload_id)
+        except (OSError, AppError) as error:
+            log.warning("upload can't be removed yet upload_id=%s reason=%s", upload_id, error)
+            return False
+        return True
 
     def _free_expired(self) -> list[Hints]:
         with self.store.write() as session:

@@ -77,7 +77,7 @@ def _windows(
     plan = parameters.plan(job.video)
     indexes = range(claim.cursor, claim.stop)
     with site.local_video(job.video) as path:
-        samples = site.decoder().sample(
+        samples = site.sample(
             path,
             _clock(job.video),
             [plan.sample_times(index) for index in indexes],

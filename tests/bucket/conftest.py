@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 from models.bucket import Bucket
 from models.folder import Folder
 from models.hints import connect
+from models.ids import new_id
 from models.media import open_media
 from models.scratch import Scratch
 from models.storage import Storage
 from models.store import Store
-from models.tables import Job, new_id
+from models.tables import Job
 from settings import Settings
 from tests.bucket.server import Line, line_to, s3_server
 from tests.web.clips import write_clip, write_large_clip
@@ -82,6 +83,11 @@ def keys_in(bucket: Bucket) -> list[str]:
 
 def names_in(bucket: Bucket) -> list[str]:
     return [key.removeprefix(bucket.prefix) for key in keys_in(bucket)]
+
+
+def multiparts_in(bucket: Bucket) -> list[str]:
+    answer = bucket.client.list_multipart_uploads(Bucket=bucket.bucket)
+    return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.bucket import Bucket
 from models.tables import Upload
 from tests.bucket.conftest import Hosts
 from tests.web.clips import write_clip
@@ -50,6 +52,13 @@ def refuse_once(hosts: Hosts, request: bytes) -> None:
     hosts.line.most_refusals, hosts.line.refuse_at = 1, request
 
 
+def hold(hosts: Hosts, request: str) -> None:
+    """Wait until a request in which this stands is on its way; it stays there until `go_on`."""
+    hosts.line.hold_at = request.encode()
+    wait_for(hosts.line.held.is_set)
+    hosts.line.hold_at = None
+
+
 def test_a_look_without_an_answer_ends_no_conversion(
     hosts: Hosts, long_clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -61,6 +70,40 @@ def test_a_look_without_an_answer_ends_no_conversion(
     wait_for(lambda: hosts.line.refusals == 1)
     assert wait_until_made(hosts, address)["state"] == "ready"
     assert "not known whether a copy's video is still here" in caplog.text
+
+
+def test_a_copy_on_its_way_into_the_bucket_is_still_being_made(
+    hosts: Hosts, long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.playback.FRESH_MS", -1)  # however long it takes
+    job = upload(hosts.client, long_clip)
+    address = f"/api/jobs/{job['id']}/playback"
+    name = site_of(hosts.app).media.playback(job["video"]["id"])
+    hosts.client.post(address)
+    wait_for(lambda: is_making(hosts))
+    hold(hosts, f"{name} HTTP")
+    assert hosts.client.get(address).get_json()["state"] == "making"
+    hosts.line.go_on.set()
+    assert wait_until_made(hosts, address)["state"] == "ready"
+
+
+def test_a_copy_that_is_asked_for_is_told_so_however_long_its_note_takes(
+    hosts: Hosts, long_clip: Path
+) -> None:
+    job = upload(hosts.client, long_clip)
+    address = f"/api/jobs/{job['id']}/playback"
+    media = site_of(hosts.app).media
+    assert isinstance(media.storage, Bucket)
+    note = media.storage.key(media.playback_note(job["video"]["id"]))
+    hosts.line.hold_at = f"PUT /{media.storage.bucket}/{note} HTTP".encode()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(hosts.client.post, address)
+        wait_for(hosts.line.held.is_set)
+        hosts.line.hold_at = None
+        threading.Event().wait(0.3)  # the answer's own look, if it comes too early
+        hosts.line.go_on.set()
+        assert asked.result(60).get_json()["state"] == "making"
+    assert wait_until_made(hosts, address)["state"] == "ready"
 
 
 def test_a_note_without_an_answer_ends_no_render(
@@ -75,6 +118,21 @@ def test_a_note_without_an_answer_ends_no_render(
     wait_for(lambda: hosts.line.refusals == 1)
     assert wait_until_made(hosts, address)["state"] == "ready"
     assert "progress of a render not noted" in caplog.text
+
+
+def test_a_render_on_its_way_into_the_bucket_is_still_being_made(
+    hosts: Hosts, long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.renders.renders.FRESH_MS", -1)  # however long it takes
+    job = upload(hosts.client, long_clip)
+    hosts.comment(job["id"])
+    address = job["links"]["renders"]["mp4"]
+    hosts.client.post(address)
+    (note,) = site_of(hosts.app).media.storage.entries(f"renders/{job['id']}")
+    hold(hosts, f"{note.name.removesuffix('.json')} HTTP")
+    assert hosts.client.get(address).get_json()["state"] == "making"
+    hosts.line.go_on.set()
+    assert wait_until_made(hosts, address)["state"] == "ready"
 
 
 def test_a_render_that_fails_without_a_note_ends_no_other(

@@ -14,7 +14,7 @@ from models.bucket import Bucket
 from models.errors import MediaAway
 from models.media import Media, open_media
 from models.tables import Chunk, Job, JobState, Upload, Video
-from tests.bucket.conftest import Hosts, keys_in, names_in
+from tests.bucket.conftest import Hosts, keys_in, multiparts_in, names_in
 from tests.web.conftest import site_of
 from tests.web.requests import upload
 from tests.web.test_tus import TUS, begin, offset_at, patch
@@ -129,11 +129,6 @@ def test_an_upload_that_is_given_up_leaves_nothing(hosts: Hosts, clip: Path) -> 
     assert hosts.client.delete(url, headers=TUS).status_code == 204
     assert keys_in(hosts.bucket) == []
     assert multiparts_in(hosts.bucket) == []
-
-
-def multiparts_in(bucket: Bucket) -> list[str]:
-    answer = bucket.client.list_multipart_uploads(Bucket=bucket.bucket)
-    return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 
 def test_the_same_content_is_stored_once_and_mends_what_was_lost(hosts: Hosts, clip: Path) -> None:

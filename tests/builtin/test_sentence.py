@@ -143,6 +143,13 @@ def test_what_is_said_of_a_change(before: int, sighting: Sighting, sentence: str
         (LEFT, LEFT, (MOST,), "Most of the picture changes."),
         (LEFT, LEFT, (Motion((Place.LEFT,), 0.15),), "Something moves at the left."),
         (STILL, RIGHT, THREE_STILL, "The picture has changed at the right."),
+        (
+            Motion((Place.LEFT,), 0.06),
+            STILL,
+            (Motion((Place.LEFT,), 0.06),),
+            "Nothing large moves at first, then something moves at the left.",
+        ),
+        (STILL, STILL, (Motion(tuple(Place), 0.1),), "Something moves all across the picture."),
         (STILL, STILL, (Motion((), 0, -50.0), STILL), "The picture gets darker."),
     ],
 )
@@ -156,6 +163,12 @@ def test_what_is_said_of_movement(
 def test_a_black_picture_is_told_once() -> None:
     black = view(light=Light.BLACK)
     assert said(facts(black), memory(light=Light.BLACK)) is None
+
+
+def test_darkness_is_told_when_it_comes() -> None:
+    dark = view(light=Light.DARK)
+    assert said(facts(dark), memory()) == "The picture is very dark now."
+    assert said(facts(dark), memory(light=Light.DARK)) is None
 
 
 def test_a_new_view_is_described_anew() -> None:

@@ -46,6 +46,12 @@ def test_a_cut_is_a_new_view_and_a_hand_before_the_lens_is_not() -> None:
     assert not is_new_view(scene, hand)
 
 
+def test_a_plain_picture_is_a_new_view_unless_its_colour_is_near() -> None:
+    white, cream = look(plain((250, 250, 250))), look(plain((250, 245, 235)))
+    assert is_new_view(look(with_patch(noise(1), Box(0.4, 0.0, 1.0, 1.0), (250, 250, 250))), white)
+    assert not is_new_view(white, cream)
+
+
 def test_black_is_a_view_of_its_own() -> None:
     looks = [look(picture) for picture in (plain((0, 0, 0)), noise(1), noise(1), plain((0, 0, 0)))]
     assert split_views(looks) == [slice(0, 1), slice(1, 3), slice(3, 4)]

@@ -110,6 +110,14 @@ def test_a_6_gb_card_is_too_small_for_both() -> None:
     assert "12 GB or more" in line.next_step
 
 
+def test_decoding_on_the_gpu_is_told_where_it_is_asked_for() -> None:
+    assert of(replace(WELL, gpu_decoding=""), "GPU decoding").level == "ok"
+    line = of(replace(WELL, gpu_decoding="no GPU whose driver decodes"), "GPU decoding")
+    assert line.level == "problem"
+    assert "decodes nothing: no GPU whose driver decodes; the CPU decodes" in line.text
+    assert "NVIDIA_DRIVER_CAPABILITIES" in line.next_step
+
+
 def test_memory_that_others_hold_is_a_note() -> None:
     busy = replace(CARD_8, free_bytes=1_000_000_000)
     assert of(replace(WELL, torch=replace(TORCH, gpus=(busy,))), "fit").level == "note"

@@ -16,6 +16,7 @@ from doctor.facts import RunningFacts, StoreFacts
 from doctor.parts import (
     fits,
     look_at_broker,
+    look_at_gpu_decoding,
     look_at_gpus,
     look_at_place,
     look_at_running,
@@ -174,6 +175,14 @@ def test_the_driver_is_believed_and_its_failure_quoted(
     smi.write_text(f"#!{shell}\necho 'driver mismatch'; exit 18\n")
     with pytest.raises(RuntimeError, match="driver mismatch"):
         look_at_gpus()
+
+
+def test_a_gpu_that_decodes_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # on machines that have one
+    reason = look_at_gpu_decoding(Settings(gpu_decoders=1))
+    assert reason is not None
+    assert reason.startswith("no GPU whose driver decodes video")
+    assert look_at_gpu_decoding(Settings()) is None
 
 
 @pytest.mark.parametrize(

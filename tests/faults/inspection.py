@@ -8,9 +8,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import uploads
 from models.media import Media
+from models.owners import is_gone
 from models.store import Store
-from models.tables import Chunk, Job, JobState, Segment, Video
+from models.tables import Chunk, Job, JobState, Segment, Upload, Video
 
 
 def faults_of(store: Store, media: Media, expected: Mapping[str, JobState]) -> list[str]:
@@ -46,6 +48,10 @@ def _strays(session: Session, jobs: Sequence[Job]) -> Iterator[str]:
             yield f"a row of {table.__tablename__} belongs to job {job_id}, which isn't there"
     for video_id in set(session.scalars(select(Video.id))) - {job.video_id for job in jobs}:
         yield f"the row of video {video_id} has no job"
+    held = session.execute(select(Upload.id, Upload.holder).where(Upload.holder.is_not(None)))
+    for upload_id, holder in held:
+        if is_gone(holder or ""):
+            yield f"upload {upload_id} is still in the hands of {holder}, which is gone"
 
 
 def _faults_of_job(
@@ -80,6 +86,12 @@ def _faults_of_files(session: Session, media: Media, segments: Sequence[Segment]
             yield f"the file of video {name} isn't what was uploaded"
     yield from (
         f"an upload that ended left incoming/{path.name}" for path in _listed(media, "incoming")
+    )
+    awaited = set(uploads.list_arriving(session))
+    yield from (
+        f"uploads/{path.name} is of no upload that goes on"
+        for path in _listed(media, "uploads")
+        if path.name not in awaited
     )
     wanted = {(segment.job_id, f"{segment.index}.jpg") for segment in segments if segment.frame_pts}
     stills = {

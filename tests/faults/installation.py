@@ -20,8 +20,10 @@ from models import job_lists
 from models.chunks import MAX_ATTEMPTS
 from models.errors import StoreBusy
 from models.media import Media, folder_media
+from models.owners import is_gone
 from models.store import Store
-from models.tables import Chunk, Job, JobState, Segment
+from models.tables import Chunk, Job, JobState, Segment, Upload
+from models.uploads import HELD_MS
 from settings import Settings
 from tests.faults.inspection import faults_of
 from tests.faults.servers import Broker, Postgres, flush, running_own_broker, running_postgres
@@ -35,6 +37,7 @@ PROGRAMS = {
 """What may be killed, by the kind of store."""
 
 _PATIENCE_S = 300.0  # for all jobs to end, on a busy machine
+_FREED_WITHIN_S = HELD_MS / 1000 + 20.0  # what uploads left that broke off; beat may just start
 _TAKEN_AWAY = re.compile(r"chunk taken away job_id=(\S+)")
 _CLAIM = re.compile(r"\| (\S+ \S+) \S+ \S+ chunk begins job_id=(\S+) stage=\d+ steps=(\d+)-(\d+)")
 
@@ -129,7 +132,7 @@ class Installation:
 
     @contextmanager
     def frozen(self, process: psutil.Process) -> Iterator[None]:
-        process.suspend()
+        freeze(process)
         try:
             yield
         finally:
@@ -171,7 +174,10 @@ class Installation:
             return {owner for owner in session.scalars(select(Chunk.owner)) if owner}
 
     def wait_until_settled(self) -> None:
-        """Wait until every job has ended and nothing is in anybody's hands."""
+        """Wait until every job has ended and nothing is in anybody's hands.
+
+        What uploads left that broke off is given as long as is promised; then faults() tells of it.
+        """
         deadline = time.monotonic() + _PATIENCE_S
         while unfinished := self._unfinished():
             if time.monotonic() > deadline:
@@ -179,6 +185,19 @@ class Installation:
                     "\n".join([f"still open: {unfinished}", *self.stack.log[-60:]])
                 )
             time.sleep(0.2)
+        deadline = time.monotonic() + _FREED_WITHIN_S
+        while self._broken_off() and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    def _broken_off(self) -> list[str]:
+        """Return the uploads in one request that ended early, and that the sweep is to look at."""
+        try:
+            with self.patiently() as store, store.read() as session:
+                held = session.scalars(select(Upload.id).where(Upload.holder.is_not(None))).all()
+        except StoreBusy as error:
+            return [str(error)]
+        incoming = (path.name for path in (self.media.root / "incoming").glob("*"))
+        return [*held, *(name for name in incoming if is_gone(name))]
 
     def _unfinished(self) -> list[str]:
         ended = [state for state in JobState if state.ended]
@@ -284,3 +303,15 @@ def running_installation(kind: str, folder: Path, **settings: str) -> Iterator[I
         ending.callback(lambda: (folder / "log").write_text("".join(stack.log)))
         ending.callback(store.engine.dispose)
         yield Installation(kind, stack, store, broker, postgres, int(settings["LEASE_SECONDS"]))
+
+
+def freeze(process: psutil.Process) -> None:
+    """Stop a process, and return once all of it stands: its threads go on for a moment after the signal."""
+    process.suspend()
+    wait_for(lambda: set(_states(process)) == {"T"}, "a process to stand still")
+
+
+def _states(process: psutil.Process) -> Iterator[str]:
+    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+        with suppress(FileNotFoundError):  # it has just ended
+            yield (thread / "stat").read_text().rpartition(")")[2].split()[0]

@@ -115,7 +115,7 @@ def running_postgres(place: Path | None = None) -> Iterator[Postgres | None]:
             shutil.chown(folder, user)
         data = f"{folder}/data"
         subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust"],
+            [binaries / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--auth=trust"],
             user=user,
             check=True,
             stdout=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from models.tables import Chunk, Job, Segment, Table
 from tests.faults.feeder import PARAMETERS
 from tests.faults.figures import Figures
-from tests.faults.installation import Held, Installation, Taken
+from tests.faults.installation import Held, Installation, Taken, freeze
 from tests.journey.footage import write_moving_square
 from tests.packaging.processes import wait_for
 
@@ -32,16 +32,18 @@ def test_a_thawed_worker_writes_nothing(
     with installation.stack.client() as client:
         job_id = client.submit(clip, PARAMETERS)["id"]
     worker = _freeze_at_work(installation, job_id)
-    frozen_at = time.time()
-    held = [one for one in installation.held(worker.pid) if one.cursor <= one.last]
-    installation.wait_until_settled()  # the other worker takes over and ends the job
-    taken = [one for one in installation.taken() if one.at > frozen_at]
-    before, times, on_the_way = (
-        _everything(installation),
-        _times(installation),
-        _on_the_way(installation),
-    )
-    worker.resume()
+    try:
+        frozen_at = time.time()
+        held = [one for one in installation.held(worker.pid) if one.cursor <= one.last]
+        installation.wait_until_settled()  # the other worker takes over and ends the job
+        taken = [one for one in installation.taken() if one.at > frozen_at]
+        before, times, on_the_way = (
+            _everything(installation),
+            _times(installation),
+            _on_the_way(installation),
+        )
+    finally:
+        worker.resume()
     threads = Counter(chunk.job_id for chunk in held)
     wait_for(
         lambda: all(len(_given_up(installation, job)) >= threads[job] for job in threads),
@@ -91,9 +93,9 @@ def _freeze_at_work(installation: Installation, job_id: str) -> psutil.Process:
     Who is stopped in the middle of a commit keeps SQLite's lock until it wakes.
     """
 
-    def freeze() -> psutil.Process | None:
+    def freeze_one() -> psutil.Process | None:
         for worker in installation.processes("worker"):
-            worker.suspend()
+            freeze(worker)
             if installation.is_writable() and [
                 h
                 for h in installation.held(worker.pid)
@@ -103,7 +105,7 @@ def _freeze_at_work(installation: Installation, job_id: str) -> psutil.Process:
             worker.resume()
         return None
 
-    return wait_for(freeze, "a worker at work")
+    return wait_for(freeze_one, "a worker at work")
 
 
 def _given_up(installation: Installation, job_id: str) -> list[str]:

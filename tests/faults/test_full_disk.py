@@ -134,11 +134,12 @@ def test_an_upload_for_which_the_room_runs_out_is_refused_and_leaves_nothing(
 
 
 class FillsTheDisk(io.BytesIO):
-    """A body at whose end there is room for what was read last, and for nothing else."""
+    """A body at whose end there is room for what was read last, and for a little besides."""
 
-    def __init__(self, content: bytes, disk: Disk) -> None:
+    def __init__(self, content: bytes, disk: Disk, spare_bytes: int) -> None:
         super().__init__(content)
         self._disk = disk
+        self._spare_bytes = spare_bytes
 
     def read(self, size: int | None = -1, /) -> bytes:
         piece = super().read(size)
@@ -152,10 +153,13 @@ class FillsTheDisk(io.BytesIO):
 
     def _look(self, count: int) -> None:
         if count and self.tell() == len(self.getbuffer()):
-            self._disk.leave(count)
+            self._disk.leave(count + self._spare_bytes)
 
 
-def test_an_upload_whose_rows_find_no_room_leaves_no_file(clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("spare_bytes", [0, 2**15], ids=["before", "after its move"])
+def test_an_upload_whose_rows_find_no_room_leaves_no_file(
+    clip: Path, tmp_path: Path, spare_bytes: int
+) -> None:
     with small_disk(tmp_path / "disk") as disk:
         settings = Settings(data_dir=disk.path, redis_url="redis://127.0.0.1:1/0")
         store = Store.open(settings.store_url)
@@ -169,10 +173,11 @@ def test_an_upload_whose_rows_find_no_room_leaves_no_file(clip: Path, tmp_path: 
             size = clip.stat().st_size
             return client.post("/api/jobs?filename=x.mp4", input_stream=body, content_length=size)
 
-        answer = send(FillsTheDisk(clip.read_bytes(), disk))
+        answer = send(FillsTheDisk(clip.read_bytes(), disk, spare_bytes))
         assert (answer.status_code, answer.get_json()["error"]["kind"]) == FULL
         assert faults_of(store, media, {}) == []
-        assert not any((media.root / "videos").iterdir())
+        assert (media.root / "videos").exists() == (spare_bytes > 0)  # it lay there
+        assert media.stored_videos() == set()
         disk.make_room()
         job_id = send(io.BytesIO(clip.read_bytes())).get_json()["id"]
         assert faults_of(store, media, {job_id: JobState.QUEUED}) == []
@@ -188,7 +193,9 @@ def public_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_store_on_postgres_without_room_refuses_and_takes_nothing(tmp_path: Path) -> None:
+def test_a_store_on_postgres_without_room_refuses_and_takes_nothing(
+    clip: Path, tmp_path: Path
+) -> None:
     with (
         public_folder() as folder,
         small_disk(folder / "disk") as disk,
@@ -210,19 +217,20 @@ def test_a_store_on_postgres_without_room_refuses_and_takes_nothing(tmp_path: Pa
             connection.exec_driver_sql("CREATE TABLE begins_the_log (one integer)")
         app = create_app(settings)
         client, media = app.test_client(), site_of(app).media
-        clip = write_long_clip(tmp_path / "long.mp4").read_bytes()
+        long_clip = write_long_clip(tmp_path / "long.mp4")
 
-        def send() -> Any:
-            return client.post("/api/jobs?filename=long.mp4", data=clip)
+        def send(clip: Path) -> Any:
+            return client.post(f"/api/jobs?filename={clip.name}", data=clip.read_bytes())
 
+        first = send(clip).get_json()  # a table has room for as small a job as it
         disk.fill()
-        answer = send()
+        answer = send(long_clip)
         assert (answer.status_code, answer.get_json()["error"]["kind"]) == FULL
-        assert faults_of(store, media, {}) == []
-        assert media.stored_videos() == set()
+        assert faults_of(store, media, {first["id"]: JobState.QUEUED}) == []
+        assert media.stored_videos() == {first["video"]["id"]}
         disk.make_room()
-        job = send().get_json()
-        assert faults_of(store, media, {job["id"]: JobState.QUEUED}) == []
+        jobs = [first, send(long_clip).get_json()]
+        assert faults_of(store, media, {job["id"]: JobState.QUEUED for job in jobs}) == []
         store.engine.dispose()
         site_of(app).store.engine.dispose()
 

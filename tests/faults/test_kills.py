@@ -89,7 +89,9 @@ def test_nothing_is_lost_doubled_or_left(
     )
     assert faults == []
     assert all(taken.first >= held.cursor for _, held, taken in recoveries)
-    assert begun_again <= sum(STREAMS.get(kill.program, 0) for kill in done)
+    # On a slow machine a worker may get no turn for the short form's 3 s and loses its chunk alive; never for 30.
+    assert taken_away == 0 or installation.lease_seconds < 30
+    assert begun_again - taken_away <= sum(STREAMS.get(kill.program, 0) for kill in done)
     assert max(swept, default=0) <= MOST_SECONDS
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from models.errors import FAILURES, AppError, InternalError
-from models.videos import VideoFacts, duration_ms
+from models.facts import VideoFacts, duration_ms
 from tests.hostile.mutations import write_bases
 from tests.hostile.test_mutations import MEMORY_LIMIT, check_storable, sample_some
 from web.probe import probe

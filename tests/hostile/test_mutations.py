@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from models.errors import FAILURES, AppError, CommentatorFailed, InternalError
-from models.videos import VideoFacts, duration_ms
+from models.facts import VideoFacts, duration_ms
 from tests.conftest import MEDIA
 from tests.hostile.mutations import LARGEST_BASE, Mutant, mutant, write_bases
 from tests.video.conftest import clock_of, plan_of

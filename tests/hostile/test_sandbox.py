@@ -24,12 +24,14 @@ ATTEMPTS = {
     "give a file away": "os.chown(THERE, -1, -1)",
     "make a folder": "os.mkdir(THERE + '.folder')",
     "run a program": "os.execv('/bin/sh', ['sh', '-c', 'exit 0'])",
+    "start a process": "os.fork() or os._exit(0)",
     "reach the network": "socket.create_connection(('127.0.0.1', PORT))",
     "send a datagram": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
     "reach a local socket": "socket.socket(socket.AF_UNIX)",
     "signal its parent": "os.kill(os.getppid(), 0)",
     "queue input and output past the filter": "io_uring()",
     "do so in a thread": "in_a_thread(lambda: open('/etc/passwd'))",
+    "reach the network in a thread that was there before": "in_the_earlier_thread()",
 }
 
 PROGRAM = """
@@ -55,6 +57,24 @@ def in_a_thread(step):
     thread.join()
     if errors:
         raise errors[0]
+
+confined, refusals = threading.Event(), []
+
+def reach():
+    confined.wait()
+    try:
+        socket.socket()
+    except OSError as error:
+        refusals.append(error)
+
+earlier = threading.Thread(target=reach, daemon=True)
+earlier.start()
+
+def in_the_earlier_thread():
+    confined.set()
+    earlier.join()
+    if refusals:
+        raise refusals[0]
 
 if CONFINED:
     confine(None)

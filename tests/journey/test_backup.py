@@ -16,9 +16,10 @@ from migrations import upgrade
 from models import jobs
 from models.errors import NotFound
 from models.hints import connect
+from models.ids import new_id
 from models.media import folder_media
 from models.store import Store
-from models.tables import Job, Video, new_id
+from models.tables import Job, Video
 from models.videos import add_video
 from settings import Settings
 from tests.conftest import open_store

@@ -237,7 +237,17 @@ def _start_postgres(host: Host, folder: Path) -> None:
     binaries = find_binaries()
     assert binaries is not None
     data = folder / "data"
-    prepare = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "-N"]
+    prepare = [
+        str(binaries / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--auth=trust",
+        "-N",
+    ]
     host.run(as_nobody_special(prepare), {})
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write(f"host all all {NETWORK}.0/24 trust\n")

@@ -8,6 +8,7 @@ import pytest
 from client import Client
 from tests.journey.footage import write_moving_square
 from tests.journey.stack import Stack, running_stack
+from tests.packaging.processes import wait_for
 from web.shapes import SegmentShape
 
 
@@ -19,8 +20,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def begin(stack: Stack, client: Client, clip: Path, **parameters: str) -> str:
     """Submit and return the job's id once its first chunk is in a worker's hands."""
     job_id = client.submit(clip, parameters)["id"]
-    while job_id not in {job for job, *_ in stack.claims()}:
-        time.sleep(0.05)
+    wait_for(lambda: job_id in {job for job, *_ in stack.claims()}, "its first chunk")
     return job_id
 
 
@@ -78,8 +78,7 @@ def test_pause_resume_cancel_and_retry_keep_what_was_said(clip: Path, tmp_path: 
         paused = settled(client, job_id)
         assert len(paused) < 30
         client.change(job_id, "resume")
-        while len(client.segments(job_id)["segments"]) <= len(paused):
-            time.sleep(0.05)
+        wait_for(lambda: len(client.segments(job_id)["segments"]) > len(paused), "another one")
         client.change(job_id, "cancel")
         cancelled = client.segments(job_id)["segments"]
         assert settled(client, job_id) == cancelled

@@ -1,6 +1,7 @@
 """The sentence for each checkpoint that can't be loaded."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.minicpm.checkpoint_files import MakeCheckpoint, read, rewrite
 from worker.minicpm import CheckpointError, load
 from worker.minicpm.config import parse_config, read_config
+from worker.minicpm.shards import read_index, read_tensors
+from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.weights import weight_bytes
 
 
@@ -109,6 +113,43 @@ def test_a_missing_shard_is_named(checkpoint: MakeCheckpoint) -> None:
         read(folder)
 
 
+def test_a_folder_without_weights_is_told(checkpoint: MakeCheckpoint) -> None:
+    folder = checkpoint()
+    for weights in folder.glob("model*"):
+        weights.unlink()
+    with pytest.raises(CheckpointError, match=r"holds neither model\.safetensors\.index\.json nor"):
+        read(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_an_index_that_is_none_is_named(checkpoint: MakeCheckpoint, content: str) -> None:
+    folder = checkpoint()
+    (folder / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"index\.json is not an index of shards"):
+        read(folder)
+
+
+def cut_short(shard: Path) -> None:
+    shard.write_bytes(shard.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [(cut_short, "ended while it was read"), (Path.unlink, "can't be read: No such file")],
+)
+def test_a_shard_that_changes_while_it_is_read_is_named(
+    tmp_path: Path, change: Callable[[Path], None], sentence: str
+) -> None:
+    shard = tmp_path / "model.safetensors"
+    save_file({"numbers": torch.arange(6.0)}, shard)
+    stored, target = read_index(tmp_path)["numbers"], torch.empty(6)
+    read_tensors([(stored, target)])
+    assert target.tolist() == [0, 1, 2, 3, 4, 5]
+    change(shard)
+    with pytest.raises(CheckpointError, match=f"model.safetensors {sentence}"):
+        read_tensors([(stored, target)])
+
+
 def test_an_index_may_not_point_out_of_its_folder(checkpoint: MakeCheckpoint) -> None:
     folder = checkpoint()
     index = {"weight_map": {"llm.lm_head.weight": "../elsewhere.safetensors"}}
@@ -143,9 +184,20 @@ def swap_shapes(tensors: dict[str, Tensor]) -> None:
     tensors["llm.model.layers.0.self_attn.k_proj.weight"] = torch.zeros(100, 256)
 
 
+def lose_the_tower(tensors: dict[str, Tensor]) -> None:
+    for name in [name for name in tensors if name.startswith("vpm.encoder.layers.")]:
+        del tensors[name]
+
+
+def count_in_a_norm(tensors: dict[str, Tensor]) -> None:
+    tensors["llm.model.norm.weight"] = torch.ones(256, dtype=torch.int32)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        (lose_the_tower, "there is no vision tower among the tensors"),
+        (count_in_a_norm, r"llm\.model\.norm\.weight is stored as I32"),
         (drop_head, r"tensors are missing: llm\.lm_head\.weight"),
         (add_stranger, r"not known to MiniCPM-o 4\.5: llm\.model\.layers\.0\.self_attn\.q_proj\.b"),
         (widen_norm, r"llm\.model\.norm\.weight should be \[256\] and is \[257\]"),
@@ -178,9 +230,15 @@ def eight_bits(tensors: dict[str, Tensor]) -> None:
     tensors[name] = torch.cat([tensors[name]] * 2, dim=1)
 
 
+def pack_a_linear_with_bias(tensors: dict[str, Tensor]) -> None:
+    packed = torch.zeros(32, 208 // 8, dtype=torch.int32)
+    tensors["vpm.encoder.layers.0.mlp.fc1.qweight"] = packed
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        (pack_a_linear_with_bias, r"mlp\.fc1 is quantised and has a bias, which is not known"),
         (unpack_one, "only some of .*k_proj.qweight.* are there"),
         (halve_groups, "scales has 4 groups for 256 inputs, not of 128"),
         (eight_bits, "packs 256 × 512 numbers of 4 bits and should pack 256 × 256"),
@@ -198,6 +256,9 @@ def test_awq_of_another_kind_is_refused(
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
+        ({"attention_bias": True}, "attention_bias is set"),
+        ({"hidden_act": "gelu"}, "the activation 'gelu' is not known"),
+        ({"vision_config": {"model_type": "clip"}}, "the vision tower 'clip' is not known"),
         ({"model_type": "qwen3"}, "describes the network 'qwen3', not MiniCPM-o 4.5"),
         ({"version": "2.6"}, "it is MiniCPM-o 2.6; only 4.5 can be run"),
         ({"hidden_size": ...}, "hidden_size should be a positive whole number and is None"),
@@ -211,6 +272,23 @@ def test_another_network_is_refused(
 ) -> None:
     with pytest.raises(CheckpointError, match=sentence):
         read_config(checkpoint(**config))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"{", "config.json can't be read"),
+        (b"\xff", "config.json can't be read"),
+        (b"[" * 100_000, "config.json can't be read"),
+        (b"[]", "config.json is not a JSON object"),
+    ],
+)
+def test_a_config_that_is_no_json_object_is_named(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=sentence):
+        read_config(tmp_path)
 
 
 NOT_WHOLE = "should be a positive whole number and is"
@@ -295,3 +373,49 @@ def test_a_tokenizer_of_another_size_is_refused(checkpoint: MakeCheckpoint) -> N
     folder = checkpoint(vocab_size=403)
     with pytest.raises(CheckpointError, match="has 402 tokens and the network 403"):
         load(folder)
+
+
+def without(*names: str) -> Callable[[Path], None]:
+    def remove(folder: Path) -> None:
+        path = folder / "tokenizer_config.json"
+        config = json.loads(path.read_text())
+        added = config["added_tokens_decoder"].items()
+        config["added_tokens_decoder"] = {n: t for n, t in added if t["content"] not in names}
+        path.write_text(json.dumps(config))
+
+    return remove
+
+
+def write(name: str, content: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(content)
+
+
+def forget_merges(folder: Path) -> None:
+    """Leave tokenizer.json alone to tell the vocabulary."""
+    (folder / "merges.txt").unlink()
+    (folder / "tokenizer.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (without("<slice>", "</think>"), "lacks <slice>, </think>"),
+        (write("vocab.json", "{"), r"vocab\.json is not JSON"),
+        (write("vocab.json", "[" * 100_000), r"vocab\.json is not JSON"),
+        (lambda folder: (folder / "merges.txt").write_bytes(b"\xff"), r"merges\.txt can't be read"),
+        (lambda folder: (folder / "vocab.json").unlink(), r"tokenizer\.json can't be read"),
+        (forget_merges, "can't be used: KeyError: 'model'"),
+        (write("vocab.json", "[]"), "can't be used: TypeError"),
+        (write("merges.txt", "a b c"), "can't be used: ValueError"),
+        (write("merges.txt", "no such"), "can't be used: .* out of vocabulary"),
+        (write("tokenizer_config.json", "[]"), "can't be used: AttributeError"),
+    ],
+)
+def test_a_tokenizer_that_is_none_is_told(
+    fixtures: Path, tmp_path: Path, change: Callable[[Path], object], sentence: str
+) -> None:
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+        shutil.copy(fixtures / "bf16" / name, tmp_path)
+    change(tmp_path)
+    with pytest.raises(CheckpointError, match=sentence):
+        TextTokenizer(tmp_path)

@@ -160,6 +160,25 @@ def test_closing_ends_requests_on_their_way(network: Network, tokenizer: TextTok
         engine.comment(ask("Late"))
 
 
+def test_closing_takes_no_answer_away_that_is_written(
+    network: Network, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.minicpm.engine.LISTEN_S", 60)  # it hears of the whole answer only
+    engine = Engine(network, tokenizer, slots=1, room=512)
+    hearing, closed = threading.Event(), threading.Event()
+
+    def listen(_: str) -> None:
+        hearing.set()
+        assert closed.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(engine.comment, ask("Go", tokens=12, stop=False), listen)
+        assert hearing.wait(20)
+        engine.close()
+        closed.set()
+        assert answer.result().tokens_out == 12
+
+
 def test_one_event_may_cancel_many_and_is_never_set_here(engine: Engine) -> None:
     def fail(_: str) -> None:
         raise ConnectionError
@@ -303,35 +322,66 @@ def test_a_scaled_frame_is_shown_as_the_whole_one(
 class Tight(SmallDevice):
     """A network whose device runs out of memory when it writes more than two answers at once."""
 
+    most_rows = 2
+    rows: Sequence[int] = ()  # of each step that came through
+
     def new_cache(self, slots: int, room: int) -> KVCache:
         cache = super().new_cache(slots, room)
-        step = self.llm.decode_step
+        step, self.rows = self.llm.decode_step, []
 
         def decode_step(x: Tensor, *rest: Any) -> Tensor:
-            if len(x) > 2:
+            if len(x) > self.most_rows:
                 raise torch.OutOfMemoryError("too many rows")
+            self.rows = [*self.rows, len(x)]
             return step(x, *rest)
 
         self.llm.decode_step = decode_step  # type: ignore[method-assign,assignment]
         return cache
 
 
-def test_answers_beyond_the_memory_are_written_later(
-    network: Network, tokenizer: TextTokenizer
-) -> None:
-    """To the same words; none is lost."""
+@pytest.fixture
+def tight(network: Network) -> Iterator[Tight]:
     with torch.device("meta"):
         tight = Tight(network.config)
     modules: dict[str, nn.Module] = dict(network.named_children())
     for name, module in modules.items():
         setattr(tight, name, module)
+    yield tight
+    del network.llm.__dict__["decode_step"]
+
+
+def test_more_is_written_at_once_again_when_no_memory_was_short_for_a_while(
+    tight: Tight, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.minicpm.engine.CALM_STEPS", 60)  # more than an answer takes
+    requests = [ask(f"What is {n}?", tokens=40, seed=n, stop=False) for n in range(4)]
+    with Engine(tight, tokenizer, slots=4, room=512) as engine, ThreadPoolExecutor(4) as pool:
+        list(pool.map(engine.comment, requests))
+        tight.most_rows = 4
+        list(pool.map(engine.comment, requests))
+        assert max(tight.rows) == 4
+
+
+def test_a_single_answer_beyond_the_memory_is_told_and_leaves_its_slot(
+    tight: Tight, tokenizer: TextTokenizer
+) -> None:
+    tight.most_rows = 0
+    with Engine(tight, tokenizer, slots=1, room=512) as engine:
+        with pytest.raises(OutOfDeviceMemory, match="out of memory while it answered"):
+            engine.comment(ask("Go"))
+        tight.most_rows = 1
+        assert engine.comment(ask("Next", tokens=12, stop=False)).tokens_out == 12
+
+
+def test_answers_beyond_the_memory_are_written_later(
+    tight: Tight, tokenizer: TextTokenizer
+) -> None:
+    """To the same words; none is lost."""
     requests = [ask(f"What is {n}?", tokens=40, seed=n, stop=False) for n in range(5)]
-    try:
-        with Engine(tight, tokenizer, slots=5, room=512) as engine, ThreadPoolExecutor(5) as pool:
-            replies = list(pool.map(engine.comment, requests))
-    finally:
-        del network.llm.__dict__["decode_step"]
-    with Engine(network, tokenizer, slots=1, room=512) as engine:
+    with Engine(tight, tokenizer, slots=5, room=512) as engine, ThreadPoolExecutor(5) as pool:
+        replies = list(pool.map(engine.comment, requests))
+    tight.most_rows = 5
+    with Engine(tight, tokenizer, slots=1, room=512) as engine:
         assert [reply.text for reply in replies] == [engine.comment(r).text for r in requests]
 
 

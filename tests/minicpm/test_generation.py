@@ -1,5 +1,6 @@
 """The decoder with its cache, and batches of answers."""
 
+import copy
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 import torch
 from torch import Tensor
 
-from worker.minicpm import Message, PromptStyle, PromptTooLong, Sampling
+from worker.minicpm import Message, NumbersOverflowed, PromptStyle, PromptTooLong, Sampling
 from worker.minicpm.batch import Batch, generate, passes
 from worker.minicpm.cache import cache_bytes
 from worker.minicpm.footprint import FAST
@@ -136,28 +137,46 @@ def test_what_arrives_for_a_row_that_left_is_dropped(network: Network) -> None:
 
 
 @pytest.fixture
-def briefed(encoder: PromptEncoder, picture: Paint) -> Callable[[int], EncodedPrompt]:
+def briefed(encoder: PromptEncoder, picture: Paint) -> Callable[..., EncodedPrompt]:
     """A window under a system prompt that all share."""
 
-    def encode(seed: int) -> EncodedPrompt:
-        messages = [Message("system", ("Say what is new in one sentence.",)),
+    def encode(seed: int, system: str = "Say what is new in one sentence.") -> EncodedPrompt:
+        messages = [Message("system", (system,)),
                     Message("user", (picture(seed), f"Before: {seed}"))]  # fmt: skip
         return encoder.encode(messages, PromptStyle(), 2000)
 
     return encode
 
 
-def test_a_shared_beginning_is_read_once_and_changes_nothing(
-    network: Network, briefed: Callable[[int], EncodedPrompt], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[int] = []
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens each prefill reads."""
+    counts: list[int] = []
     prefill = LanguageModel.prefill
 
     def counting(self: LanguageModel, x: Tensor, *rest: Any) -> Tensor:
-        read.append(len(x))
+        counts.append(len(x))
         return prefill(self, x, *rest)
 
     monkeypatch.setattr(LanguageModel, "prefill", counting)
+    return counts
+
+
+def test_the_beginning_that_was_not_used_for_longest_is_read_again(
+    network: Network, briefed: Callable[..., EncodedPrompt], read: list[int]
+) -> None:
+    a, b, c = (briefed(1, f"Say what is new in one sentence, {name}.") for name in "abc")
+    pace = replace(FAST, kept_tokens=2 * max(window.view_starts[0] for window in (a, b, c)))
+    batch = Batch(network, NEVER, slots=7, room=400, pace=pace)
+    for window in (a, b, a, c, a, b):
+        batch.admit([window], [Sampling(max_new_tokens=1)])
+    rest = len(a.ids) - a.view_starts[0]
+    assert read == [len(a.ids), len(b.ids), rest, len(c.ids), rest, len(b.ids)]
+
+
+def test_a_shared_beginning_is_read_once_and_changes_nothing(
+    network: Network, briefed: Callable[..., EncodedPrompt], read: list[int]
+) -> None:
     rule = Sampling(max_new_tokens=6)
     batch = Batch(network, NEVER, slots=2, room=400)
     rows = [*batch.admit([briefed(1)], [rule]), *batch.admit([briefed(2)], [rule])]
@@ -219,6 +238,14 @@ def test_an_answer_ends_at_its_stopping_token(network: Network) -> None:
     stop = whole[3]
     ended = generate(network, [text_prompt(1, 2, 3)], [rule], frozenset({stop}))[0]
     assert ended == whole[: whole.index(stop) + 1]
+
+
+def test_numbers_that_overflow_end_all_answers_of_a_batch(network: Network) -> None:
+    poisoned = copy.deepcopy(network)
+    poisoned.llm.model.embed_tokens.weight[7] = torch.inf
+    rule = Sampling(max_new_tokens=8)
+    with pytest.raises(NumbersOverflowed):
+        generate(poisoned, [text_prompt(1, 2), text_prompt(7)], [rule, rule], NEVER)
 
 
 def test_min_new_tokens_puts_the_stop_off(network: Network) -> None:

@@ -16,6 +16,7 @@ from worker.minicpm import choose_dtype, load
 from worker.minicpm.awq import AwqLinear
 from worker.minicpm.config import read_config
 from worker.minicpm.network import Network
+from worker.minicpm.weights import weight_bytes
 
 
 def scores(network: Network, ids: list[int]) -> Tensor:
@@ -149,3 +150,13 @@ def test_code_in_the_folder_is_never_run(checkpoint: MakeCheckpoint, tmp_path: P
 
 def test_a_cpu_computes_in_float32(fixtures: Path) -> None:
     assert choose_dtype(read_config(fixtures / "awq"), CPU) == torch.float32
+
+
+@pytest.mark.parametrize("name", ["bf16", "awq"])
+def test_the_memory_of_a_network_is_known_before_it_is_loaded(fixtures: Path, name: str) -> None:
+    """All but the table of token vectors, which stays on the host."""
+    network = read(fixtures / name, torch.bfloat16, kernel="autoawq")
+    tensors = [*network.parameters(), *network.buffers()]
+    table = network.llm.model.embed_tokens.weight
+    taken = sum(tensor.nbytes for tensor in tensors if tensor is not table)
+    assert weight_bytes(fixtures / name, torch.bfloat16) == taken

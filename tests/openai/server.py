@@ -28,6 +28,10 @@ NETWORKS = (
         "down",
         "talks-pictures",
         "badly-packed",
+        "revoked",
+        "gone",
+        "polite",
+        "chatty",
     ),
 )
 asked: Counter[str] = Counter()
@@ -55,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/requests":
             return self.json(200, requests)
+        if self.path == "/odd/v1/models":
+            return self.json(200, {"object": "list", "models": list(NETWORKS)})
         if self.headers.get("Authorization") != f"Bearer {KEY}":
             return self.json(401, {"error": {"message": "Incorrect API key provided"}})
         return self.json(200, {"object": "list", "data": [{"id": name} for name in NETWORKS]})
@@ -169,6 +175,23 @@ class Handler(BaseHTTPRequestHandler):
         self.begin_stream()
         self.event({"choices": [{"delta": {"content": [{"type": "image"}]}}]})
         self.hang_up()
+
+    def revoked(self, body: dict[str, Any]) -> None:
+        self.json(403, {"error": {"message": "This key was revoked"}})
+
+    def gone(self, body: dict[str, Any]) -> None:
+        self.reply(404, "text/html", b"<h1>Not Found</h1>")
+
+    def polite(self, body: dict[str, Any]) -> None:
+        """Say who speaks before a word is said."""
+        self.begin_stream()
+        self.event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
+        self.event({"choices": [{"delta": {"content": describe(body)}, "finish_reason": "stop"}]})
+        self.chunk(b"data: [DONE]\n\n")
+        self.chunk(b"")
+
+    def chatty(self, body: dict[str, Any]) -> None:
+        self.reply(200, "application/json", b" " * (2**20 + 1))
 
     def html(self, body: dict[str, Any]) -> None:
         self.reply(200, "text/html", b"<h1>Welcome to nginx</h1>")

@@ -19,6 +19,7 @@ from tests.openai.server import KEY
 from worker.asking import AskingCommentator
 from worker.commentator import (
     Comment,
+    Commentator,
     Draft,
     Frame,
     Matter,
@@ -27,6 +28,7 @@ from worker.commentator import (
     Unwanted,
     Window,
 )
+from worker.commentators import check_commentators, open_commentator
 from worker.openai import open_openai
 
 Open = Callable[..., AskingCommentator]
@@ -79,7 +81,7 @@ def last_request(endpoint_url: str, network: str) -> dict[str, Any]:
     return requests_to(endpoint_url, network)[-1]
 
 
-@pytest.mark.parametrize("network", ["painter", "thinker", "whole", "mute-about-tokens"])
+@pytest.mark.parametrize("network", ["painter", "thinker", "whole", "mute-about-tokens", "polite"])
 def test_the_network_sees_the_pictures_and_its_words_arrive(opened: Open, network: str) -> None:
     said = comment(opened(network))
     assert (said.kind, said.text) == ("said", "3 pictures of 320x240, mostly red.")
@@ -203,6 +205,7 @@ def test_an_answer_that_nobody_wants_is_given_up_at_once(opened: Open, network: 
         ("garbage", "its answer can't be used: it is no JSON"),
         ("html", "its answer can't be used: it is no JSON"),
         ("endless", "one of its events is longer than 1 MB"),
+        ("chatty", "its answer can't be used: it is longer than 1 MB"),
         ("talks-pictures", "its content is no text"),
         ("badly-packed", "its answer can't be used: it can't be decompressed"),
     ],
@@ -217,6 +220,77 @@ def test_a_prompt_that_is_too_long_is_not_sent_again(opened: Open, endpoint_url:
     with pytest.raises(PromptRefused, match="maximum context length is 4096"):
         comment(opened("too-long"))
     assert "max_tokens" in last_request(endpoint_url, "too-long")
+
+
+@pytest.mark.parametrize(
+    ("network", "failure", "why"),
+    [
+        ("revoked", PromptRefused, "refuses OPENAI_KEY: it answered 403: 'This key was revoked'"),
+        ("gone", CommentatorFailed, "it answered 404: \"an answer that can't be read .*OPENAI_URL"),
+    ],
+)
+def test_a_refusal_for_good_says_which_setting_to_look_at(
+    opened: Open, endpoint_url: str, network: str, failure: type[Exception], why: str
+) -> None:
+    commentator = opened(network)
+    with pytest.raises(failure, match=why):
+        comment(commentator)
+    assert len(requests_to(endpoint_url, network)) == 1
+
+
+def test_a_job_without_a_prompt_is_told(opened: Open) -> None:
+    with pytest.raises(CommentatorFailed, match="no prompt"):
+        comment(opened("painter"), Prompt(12, None))
+
+
+def test_a_penalty_of_none_is_not_sent(opened: Open, endpoint_url: str) -> None:
+    comment(opened("painter"), prompt_of({"repetition_penalty": "1"}))
+    assert "repetition_penalty" not in last_request(endpoint_url, "painter")
+
+
+def test_a_network_that_the_endpoint_does_not_list_is_warned_of(
+    opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened("unheard-of")
+    assert "endpoint lists painter, thinker" in caplog.text
+    assert "not unheard-of" in caplog.text
+
+
+def test_an_endpoint_whose_list_is_odd_is_asked_all_the_same(
+    opened: Open, endpoint_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = opened("painter", openai_url=endpoint_url.replace("/v1", "/odd/v1"))
+    assert "endpoint tells no networks" in caplog.text
+    assert "it answers no list of networks" in caplog.text
+    assert comment(odd).text == "3 pictures of 320x240, mostly red."
+
+
+def test_the_worker_opens_it_by_its_name(endpoint_url: str) -> None:
+    settings = Settings(
+        commentator="builtin,openai",
+        openai_url=endpoint_url,
+        openai_key=KEY,
+        openai_model="painter",
+    )
+    commentator = open_commentator(settings, "openai")
+    assert comment_of(commentator).text == "3 pictures of 320x240, mostly red."
+    commentator.close()
+
+
+def comment_of(commentator: Commentator) -> Comment:
+    return commentator.comment(red_window(), prompt_of(), None, Draft())
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"openai_url": "127.0.0.1:8000"}, "not '127.0.0.1:8000'"),
+        ({"openai_url": "http://127.0.0.1:9/v1"}, "which network of 127.0.0.1 is to comment"),
+    ],
+)
+def test_a_setting_that_is_missing_is_named(settings: dict[str, str], why: str) -> None:
+    with pytest.raises(BadSetting, match=why):
+        check_commentators(Settings(commentator="openai", **settings))  # type: ignore[arg-type]
 
 
 def test_a_wrong_key_is_told_at_the_start(opened: Open) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pull import PullFailed, pull
+from tests.packaging.processes import wait_for
 from tests.pull.hub import REPOSITORY, SmallHub, running_hub
 
 ROOT = Path(__file__).parents[2]
@@ -304,8 +305,7 @@ def test_a_folder_that_a_person_made_is_left_alone(
 def test_one_pull_at_a_time_goes_into_a_folder(hub: SmallHub, tmp_path: Path) -> None:
     hub.pause = threading.Event()
     first = run_cli(hub, tmp_path)
-    while not hub.downloads():
-        time.sleep(0.02)
+    wait_for(hub.downloads, "its first download")
     second = run_cli(hub, tmp_path)
     _, err = second.communicate(timeout=60)
     assert second.returncode == 1

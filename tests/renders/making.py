@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from models.videos import VideoFacts
+from models.facts import VideoFacts
 from web.child import run
 from web.probe import probe
 

@@ -71,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.drip()
             case "endless":
                 return self.answer(200, {"text": "a" * 5 * 2**20})
+            case "mute":
+                return self.reply(404, b"<h1>Not Found</h1>")
             case "picky":
                 return self.answer(400, {"error": {"message": "unknown model"}})
         heard = tones(fields["file"])  # type: ignore[arg-type]
@@ -92,7 +94,9 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, {"language": "en", "segments": heard})
 
     def answer(self, status: int, answer: Any) -> None:
-        data = json.dumps(answer).encode()
+        self.reply(status, json.dumps(answer).encode())
+
+    def reply(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

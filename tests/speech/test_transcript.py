@@ -5,15 +5,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models import jobs
 from models.additions import get_addition, makings_of_all
-from models.errors import Conflict, InvalidRequest
-from models.parameters import parse_parameters
+from models.errors import Conflict, InvalidRequest, PromptRefused
+from models.ids import new_id
+from models.parameters import NO_TRANSCRIBER, parse_parameters
 from models.segments import list_segments
 from models.store import Store
-from models.tables import AdditionKind, Job, JobState, Stage, Utterance, new_id
+from models.tables import AdditionKind, Job, JobState, Stage, Utterance
 from models.utterances import heard_in, list_utterances
 from models.videos import add_video
 from settings import Settings
@@ -24,7 +26,9 @@ from tests.worker.test_advance import Bench
 from tests.worker.test_advance import Counting as Commenting
 from web.probe import probe
 from worker.commentator import Comment, Draft, Prompt, Window
+from worker.openai.stream import Malformed
 from worker.speech import open_transcriber
+from worker.speech.endpoint import read
 from worker.speech.steps import quietest
 from worker.video.decoder import Decoder
 from worker.video.hearing import Samples
@@ -150,6 +154,41 @@ def test_a_busy_endpoint_is_asked_again(bench: Bench, clip: Path, endpoint_url: 
     job = make_job(bench, clip)
     work(bench, job, endpoint_url, "busy")
     assert state(bench, job) == ("ready", JobState.DONE)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_that_lacks_a_recogniser_says_so(bench: Bench, clip: Path) -> None:
+    job = make_job(bench, clip)
+    run(bench.site(Counting(name="openai")), job.id)
+    assert state(bench, job)[0] == "failed"
+    with bench.store.read() as session:
+        failure = get_addition(session, job.id, AdditionKind.TRANSCRIPT).failure_text
+    assert failure == NO_TRANSCRIBER
+
+
+def test_a_refusal_without_a_reason_is_told(endpoint_url: str) -> None:
+    settings = Settings(transcribe_url=endpoint_url, transcribe_model="mute", transcribe_key=KEY)
+    transcriber = open_transcriber(settings)
+    assert transcriber is not None
+    with pytest.raises(PromptRefused, match="answered 404: 'no reason that can be read'"):
+        transcriber.transcribe(np.zeros(1600, np.int16))
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (["a"], "is no object"),
+        ({"language": "en"}, "neither segments nor a text"),
+        ({"segments": [{"start": 0, "end": 1}]}, "has no text"),
+        ({"segments": [{"start": 0, "end": float("nan"), "text": "a"}]}, "no start or end"),
+        ({"segments": [{"start": 10**400, "end": 1, "text": "a"}]}, "no start or end"),
+        ({"segments": [{"start": "0", "end": 1, "text": "a"}]}, "no start or end"),
+        ({"segments": ["a"]}, "has no text"),
+    ],
+)
+def test_an_answer_that_is_no_transcript_is_told(answer: object, why: str) -> None:
+    with pytest.raises(Malformed, match=why):
+        read(answer, 1.0)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 from models import chunks, jobs
 from models.chunks import Claim
 from models.clock import now_ms
+from models.facts import VideoFacts
+from models.ids import new_id
 from models.parameters import Parameters, parse_parameters
-from models.tables import CommentKind, Job, Segment, new_id
-from models.videos import VideoFacts, add_video
+from models.tables import CommentKind, Job, Segment
+from models.videos import add_video
 from settings import Settings
 
 LEASE_MS = 30_000

@@ -3,8 +3,9 @@
 from models import activity, chunks, jobs, workers
 from models.clock import now_ms
 from models.errors import BadFile
+from models.ids import new_id
 from models.store import Store
-from models.tables import Worker, new_id
+from models.tables import Worker
 from tests.store.rows import make_job
 
 

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from models import chunks, jobs
 from models.chunks import MAX_ATTEMPTS, Claim, LeaseLost
 from models.errors import BadFile, InternalError, OutOfMemory, TimedOut
+from models.ids import new_id
 from models.segments import list_partial, list_segments
 from models.store import Store
-from models.tables import Job, JobState, new_id
+from models.tables import Job, JobState
 from tests.store.rows import LEASE_MS, claim, make_job, segment
 
 

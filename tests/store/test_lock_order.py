@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models import chunks, jobs
 from models.errors import BadFile, StoreBusy
 from models.store import Store
-from models.tables import AdditionKind, Chunk, Stage
+from models.tables import AdditionKind, Chunk, JobState, Stage
 from tests.packaging.processes import wait_for
 from tests.store.rows import LEASE_MS, claim, make_job
 
@@ -50,6 +50,32 @@ def test_a_transcript_asked_for_anew_waits_for_the_last_piece_of_the_old_one(sto
         asked[0].result()
     with store.read() as session:
         assert jobs.get_job(session, job.id).stage == Stage.SPEECH  # it is made anew
+
+
+def test_a_retry_waits_for_the_last_window_of_a_chunk_that_is_still_at_work(store: Store) -> None:
+    """Who ends a chunk has it first and then its job; so has who retries the job."""
+    with store.write() as session:
+        job = make_job(session, seconds=8, chunk_windows=1)
+        at_work = claim(session, job)
+        assert at_work is not None
+        jobs.fail(session, job.id, BadFile("The other chunk can't be read."), 1)
+
+    def retry() -> None:
+        with store.write() as session:
+            jobs.retry(session, job.id)
+
+    with ThreadPoolExecutor(1) as others:
+        with store.write() as session:
+            retried: list[Future[None]] = []
+
+            def meanwhile() -> None:
+                retried.append(others.submit(retry))
+                wait_for_a_waiter(store)
+
+            chunks.store_step(session, at_work, 0, LEASE_MS, meanwhile)
+        retried[0].result()
+    with store.read() as session:
+        assert jobs.get_job(session, job.id).state is JobState.QUEUED
 
 
 def test_two_pieces_of_a_transcript_may_fail_at_once(store: Store) -> None:

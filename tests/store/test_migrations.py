@@ -8,10 +8,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, update
 
 from migrations import downgrade, is_compared, upgrade
-from models import runs, tokens
+from models import runs, tokens, uploads
 from models.errors import StoreBusy
+from models.ids import new_id
 from models.store import Store
-from models.tables import Chunk, Job, Table
+from models.tables import Chunk, Job, Table, Upload
 from models.tokens import Scope
 from tests.conftest import open_store
 from tests.store.rows import default_parameters, make_job, segment
@@ -64,6 +65,27 @@ def test_no_token_may_do_more_after_a_step_down_and_up(empty_database_url: str) 
     upgrade(store)
     with store.read() as session:
         assert [token.name for token in tokens.list_tokens(session)] == ["admin"]
+    store.engine.dispose()
+
+
+def test_no_older_version_makes_a_job_of_a_file_that_somebody_has_in_hand(
+    empty_database_url: str,
+) -> None:
+    store = open_store(empty_database_url)
+    upgrade(store)
+    with store.write() as session:
+        uploads.begin_held(
+            session,
+            new_id(),
+            length_bytes=1,
+            filename="a.mp4",
+            parameters=default_parameters(),
+            priority=0,
+        )
+    downgrade(store, "0016")
+    upgrade(store)
+    with store.read() as session:
+        assert session.scalars(select(Upload)).all() == []
     store.engine.dispose()
 
 

@@ -23,7 +23,7 @@ def test_without_an_endpoint_nothing_that_makes_or_sends_spans_is_imported() -> 
 import sys
 from settings import read_settings
 from telemetry import tracing
-import web, worker.app
+import web, worker.app, worker.beat
 tracing.install(read_settings(), "worker")
 with tracing.chunk("a" * 16, 0, {}):
     tracing.note_failure("timeout")

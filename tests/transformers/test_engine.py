@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,17 @@ import pytest
 pytest.importorskip("torch", reason="the commentator transformers needs PyTorch")
 pytest.importorskip("transformers", reason="the commentator transformers needs that package")
 import torch
+from PIL import Image
 
 from models.errors import CommentatorFailed, OutOfMemory, PromptRefused
 from tests.transformers.asking import answer, asked, prompt, watching, window
-from tests.transformers.conftest import open_answerer
+from tests.transformers.conftest import open_answerer, settings_for
 from tests.transformers.tiny import NO_SYSTEM, TEMPLATE, write_network
 from worker.commentator import CommentatorLost, Draft, Matter, Prompt, Unwanted
-from worker.transformers.commentator import TransformersAnswerer
+from worker.transformers.commentator import TransformersAnswerer, open_transformers
+from worker.transformers.errors import PromptRefusedHere
+from worker.transformers.prompts import Prompts
+from worker.transformers.rows import Sampling
 
 
 def test_tokens_and_times_are_counted(answerer: TransformersAnswerer) -> None:
@@ -165,6 +170,93 @@ def test_want_of_memory_for_a_single_window_is_told(folder: Path) -> None:
     ):
         answer(opened)
     assert answer(opened).tokens_out == 16
+    opened.close()
+
+
+def test_a_window_at_which_the_network_fails_costs_no_other(folder: Path) -> None:
+    opened = open_answerer(folder)
+    with (
+        watching(opened, lambda rows: ValueError("odd shapes")),
+        pytest.raises(CommentatorFailed, match="failed at this window: ValueError: odd shapes"),
+    ):
+        answer(opened)
+    assert answer(opened).tokens_out == 16
+    opened.close()
+
+
+def test_a_lost_device_takes_no_answer_away_that_is_written(folder: Path) -> None:
+    """Pictures are read first, then what has none."""
+    opened = open_answerer(folder)
+    batches = iter([None, torch.AcceleratorError("an illegal memory access", 700)])
+    with watching(opened, lambda rows: next(batches)), ThreadPoolExecutor(2) as threads:
+        window_told = threads.submit(answer, opened)
+        words = Matter(("A dog runs.",), 2, 1)
+        lost = threads.submit(opened.write, words, prompt(16), Draft())
+        assert window_told.result().tokens_out == 16
+        with pytest.raises(CommentatorLost):
+            lost.result()
+    opened.close()
+
+
+def test_what_nobody_wants_when_its_turn_comes_is_not_read(
+    answerer: TransformersAnswerer,
+) -> None:
+    draft = Draft()
+    draft.unwanted.set()
+    with watching(answerer) as batches:
+        with pytest.raises(Unwanted):
+            answerer.answer(window(1), prompt(16), None, draft)
+        answer(answerer)
+    assert batches == [1]
+
+
+def test_closing_ends_who_waits(folder: Path) -> None:
+    opened = open_answerer(folder)
+    opened._engine.most_rows = 1
+    begun = threading.Event()
+    with (
+        watching(opened, lambda rows: begun.set()),
+        ThreadPoolExecutor(2) as threads,
+    ):
+        running = threads.submit(answer, opened, tokens=200)
+        assert begun.wait(20)
+        waiting = threads.submit(answer, opened)
+        while not opened._engine._waiting:
+            time.sleep(0.001)
+        opened.close()
+        assert running.result().tokens_out == 200
+        with pytest.raises(CommentatorLost, match="it was closed"):
+            waiting.result()
+
+
+def test_an_answer_that_has_no_room_is_refused(answerer: TransformersAnswerer) -> None:
+    engine = answerer._engine
+    asking = engine.prompts.ask("x", "x", asked(1), 8)
+    with pytest.raises(PromptRefusedHere, match=r"has \d+ tokens of 2048, the answer not counted"):
+        engine.ask(asking, Sampling(2048), 60, lambda text: None, threading.Event())
+
+
+def test_a_network_that_tells_no_limit_gets_all_pictures(answerer: TransformersAnswerer) -> None:
+    prompts = Prompts(replace(answerer._engine.network, context=None))
+    assert len(prompts.ask("x", "x", asked(40), 8).pictures) == 40
+
+
+def test_sizes_that_are_forgotten_are_found_out_anew(
+    answerer: TransformersAnswerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.transformers.prompts._REMEMBERED", 3)
+    prompts = Prompts(answerer._engine.network)
+    sizes = [(64, 48), (48, 64), (30, 30), (64, 48)]
+    read = [prompts.ask("x", "x", [Image.new("RGB", size)], 8).controls for size in sizes]
+    assert read[0] == read[3]
+    assert len(prompts._shapes) <= 3
+
+
+def test_frames_are_asked_of_the_decoder_no_larger_than_they_are_read(folder: Path) -> None:
+    opened = open_transformers(settings_for(folder, transformers_longest_side=500))
+    assert opened.frame_size(1920, 1080, prompt()) == (500, 281)
+    assert opened.frame_size(1080, 1920, prompt()) == (281, 500)
+    assert opened.frame_size(320, 240, prompt()) == (320, 240)
     opened.close()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 pytest.importorskip("torch", reason="the commentator transformers needs PyTorch")
 pytest.importorskip("transformers", reason="the commentator transformers needs that package")
 
+import torch
+
 from settings import BadSetting, Settings
 from tests.transformers.conftest import settings_for
-from tests.transformers.tiny import TEMPLATE, write_network
-from worker.commentators import check_commentators
+from tests.transformers.tiny import END, TEMPLATE, write_network
+from worker.commentators import check_commentators, open_commentator
 from worker.transformers.commentator import open_transformers
+from worker.transformers.network import load
 
 
 @pytest.fixture
@@ -40,6 +44,14 @@ def with_config(**changes: object) -> Callable[[Path], None]:
     return change
 
 
+def with_tokens(**changes: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "tokenizer_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
 def broken(name: str) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         (folder / name).write_text("{")
@@ -52,6 +64,10 @@ def broken(name: str) -> Callable[[Path], None]:
     [
         (without("config.json"), "config.json is missing"),
         (broken("config.json"), "its config.json can't be read"),
+        (
+            lambda folder: (folder / "config.json").write_text("[]") and None,
+            "its config.json is no JSON object",
+        ),
         (with_config(model_type=None), "names no model_type"),
         (with_config(model_type=None, auto_map={"AutoModel": "x.Y"}), "it needs code of its own"),
         (without("model.safetensors"), "it holds no \\*.safetensors"),
@@ -73,6 +89,8 @@ def test_what_a_folder_lacks_is_told_before_anything_starts(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (without("config.json"), "config.json is missing"),
+        (with_tokens(pad_token=None, eos_token=None), "neither a token for padding nor one"),
         (with_config(model_type="bert"), "can't be used"),
         (with_config(model_type="something_new"), "can't be used"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "can't be used"),
@@ -111,6 +129,34 @@ def test_weights_that_are_missing_are_not_made_up(copied: Path, tmp_path: Path) 
     shutil.copy(other / "model.safetensors", copied)
     with pytest.raises(BadSetting, match="of its weights are m"):
         open_transformers(settings_for(copied))
+
+
+def test_a_tokenizer_without_padding_pads_with_its_end(copied: Path) -> None:
+    with_tokens(pad_token=None)(copied)
+    network = load(copied, "auto", "cpu")
+    assert network.processor.tokenizer.pad_token == END
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(folder: Path) -> None:
+    with pytest.raises(BadSetting, match="TRANSFORMERS_DEVICE is cuda:1, and PyTorch sees no GPU"):
+        open_transformers(settings_for(folder, transformers_device="cuda:1"))
+
+
+def test_the_worker_opens_it_by_its_name(folder: Path) -> None:
+    opened = open_commentator(settings_for(folder), "transformers")
+    assert (opened.name, opened.accelerator()) == ("transformers", None)
+    opened.close()
+    with pytest.raises(BadSetting, match="asked to comment as openai, but COMMENTATOR is transf"):
+        open_commentator(settings_for(folder), "openai")
+
+
+def test_a_package_that_the_commentator_needs_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)  # as Python says: it is not there
+    with pytest.raises(BadSetting, match=r"needs the package tokenizers.*\[torch\]"):
+        check_commentators(settings_for(folder))
 
 
 def test_a_setting_that_is_missing_is_named() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.videos import VideoFacts, seconds
+from models.facts import VideoFacts, seconds
 from models.windows import WindowPlan
 from web.probe import probe
 from worker.video.decoder import Clock, Decoder, Sampled

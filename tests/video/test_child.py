@@ -63,6 +63,12 @@ def test_a_child_that_dies_is_told_and_replaced(
     assert number_of(next(windows_of(own_decoder, clip, (128, 64))).frames[0].picture) == 0
 
 
+def test_a_decoder_gives_way_to_whom_its_pictures_are_for(own_decoder: Decoder, clip: Path) -> None:
+    windows = windows_of(own_decoder, clip, (640, 320))
+    next(windows)
+    assert psutil.Process(own_decoder.child_pid).nice() == min(psutil.Process().nice() + 10, 19)
+
+
 def test_a_child_that_hangs_is_ended(own_decoder: Decoder, clip: Path) -> None:
     windows = windows_of(own_decoder, clip, (640, 320))
     next(windows)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import AppError
-from models.videos import seconds
+from models.facts import seconds
 from tests.video.conftest import plan_of, sample_all
 from web.probe import probe
 from worker.video.decoder import Decoder

@@ -8,10 +8,11 @@ from models import chunks, jobs, videos
 from models.chunks import Claim
 from models.clock import now_ms
 from models.errors import AppError
+from models.ids import new_id
 from models.media import Media
 from models.parameters import Parameters
 from models.store import Store
-from models.tables import CommentKind, Job, Segment, new_id
+from models.tables import CommentKind, Job, Segment
 from models.windows import milliseconds
 
 LEASE_MS = 30_000

@@ -10,9 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from models.facts import VideoFacts
+from models.ids import new_id
 from models.store import Store
-from models.tables import new_id
-from models.videos import VideoFacts, add_video
+from models.videos import add_video
 from settings import Settings
 from tests.broker import running_broker
 from tests.web.clips import write_clip

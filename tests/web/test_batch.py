@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from models.errors import BadFile, TimedOut
-from models.tables import new_id
+from models.ids import new_id
 from tests.web.commenting import comment_windows, fail_next
 from tests.web.requests import upload
 from tests.web.test_jobs_api import SIX_WINDOWS

@@ -18,6 +18,7 @@ from tests.web.commenting import comment_windows
 from tests.web.line import Line
 from tests.web.receiver import running_receiver
 from tests.web.server import Server, running_server
+from web.shapes.jobs import JobShape
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +41,19 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_waits_until_a_job_has_ended(client: Client, server: Server, clip: Path) -> None:
     job = client.submit(clip, {})
-    worker = threading.Thread(
-        target=comment_windows, args=(server.store, server.media, job["id"], 10_000)
-    )
     seen: list[int] = []
-    worker.start()
-    ended = client.wait(job["id"], lambda now: seen.append(now["windows_done"]))
-    worker.join()
+    answers: list[JobShape] = []
+    waiter = threading.Thread(
+        target=lambda: answers.append(
+            client.wait(job["id"], lambda now: seen.append(now["windows_done"]))
+        ),
+        daemon=True,  # it would wait for ever for a job that isn't commented
+    )
+    waiter.start()
+    comment_windows(server.store, server.media, job["id"], 10_000)
+    waiter.join(60)
+    assert not waiter.is_alive()
+    (ended,) = answers
     assert ended["state"] == "done"
     assert seen[-1] == job["windows_total"]
     assert len(client.segments(job["id"])["segments"]) == job["windows_total"]

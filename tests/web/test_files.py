@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from models.errors import CommentatorFailed
-from models.tables import Video, new_id
+from models.ids import new_id
+from models.tables import Video
 from tests.web.commenting import comment_windows, fail_next
 from tests.web.requests import upload
 from web import documents, files

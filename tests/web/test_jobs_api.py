@@ -11,7 +11,8 @@ from models import chunks, jobs
 from models.chunks import LeaseLost
 from models.errors import BadFile
 from models.hints import waiting_hints
-from models.tables import Chunk, Job, JobState, Segment, Video, new_id
+from models.ids import new_id
+from models.tables import Chunk, Job, JobState, Segment, Video
 from tests.web.commenting import claim_next, comment_windows, fail_next, store_comment
 from tests.web.conftest import BuildApp
 from tests.web.requests import upload

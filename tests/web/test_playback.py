@@ -24,7 +24,9 @@ def old_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(client: FlaskClient, job: dict[str, Any]) -> dict[str, Any]:
     """Ask for a copy and wait until it is there, or until it is told why not."""
     address = f"/api/jobs/{job['id']}/playback"
-    assert client.post(address).status_code == 202
+    begun = client.post(address)
+    assert begun.status_code == 202
+    assert begun.get_json()["state"] != "none"
     for _ in range(600):
         answer: dict[str, Any] = client.get(address).json  # type: ignore[assignment]
         if answer["state"] in ("ready", "failed"):

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from models import job_lists
+from tests.packaging.processes import wait_for
 from tests.web.clips import write_clip
 from tests.web.server import Server, running_server
 
@@ -167,3 +168,17 @@ def test_a_range_is_read_from_where_it_begins(server: Server, clip: Path) -> Non
     answer = httpx.get(f"{server.url}{job['video']['url']}", headers=asked)
     assert (answer.status_code, len(answer.content)) == (206, 1000)
     assert read() - before < 2**24
+
+
+def test_half_an_upload_goes_when_another_process_starts_in_place_of_the_killed(
+    tmp_path: Path, shared_broker_url: str
+) -> None:
+    """No sweep runs here: on a machine of its own a web server has none."""
+    with running_server(tmp_path, {"REDIS_URL": shared_broker_url}) as server:
+        incoming = server.media.root / "incoming"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            connection.sendall(head("/api/jobs?filename=x.mp4", "Content-Length: 1000") + b"half")
+            wait_for(lambda: incoming.is_dir() and list(incoming.iterdir()), "the half")
+            for child in psutil.Process(server.pid).children():
+                child.kill()
+            wait_for(lambda: not list(incoming.iterdir()), "the next process")

@@ -8,16 +8,29 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select, update
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+import web.holding
 from models import jobs
+from models.errors import MediaAway
+from models.facts import VideoFacts
+from models.folder import Folder
 from models.hints import waiting_hints
-from models.tables import Chunk, Job, JobState, Video
-from models.videos import VideoFacts, facts_of
+from models.ids import new_id
+from models.tables import Chunk, Job, JobState, Upload, Video
+from models.videos import facts_of
+from tests.conftest import open_store
+from tests.packaging.processes import wait_for
 from tests.store.lost_answers import lost_answer
+from tests.store.rows import default_parameters
 from tests.web.conftest import BuildApp, site_of
+from web.holding import begin_held, holding
+from web.intake import finish_whole_uploads
 from web.site import Site
+from web.uploads import Wish
+from worker.sweep import Sweep
 
 
 def send(client: FlaskClient, path: Path, query: str = "filename=bars.mp4") -> TestResponse:
@@ -118,6 +131,7 @@ def test_the_same_content_is_stored_once(client: FlaskClient, site: Site, clip: 
     assert first["id"] != second["id"]
     assert first["video"]["id"] == second["video"]["id"]
     assert files_in(site) == [(site.media.root / site.media.video(first["video"]["id"]))]
+    assert held(site) == []
 
 
 def test_uploads_of_the_same_content_at_the_same_moment_share_one_file(
@@ -128,6 +142,67 @@ def test_uploads_of_the_same_content_at_the_same_moment_share_one_file(
     assert [answer.text for answer in answers if answer.status_code != 201] == []
     assert len({answer.get_json()["video"]["id"] for answer in answers}) == 1
     assert (count(site, Job), count(site, Video), len(files_in(site))) == (4, 1, 1)
+
+
+def test_an_upload_whose_process_was_taken_for_dead_begins_anew(
+    client: FlaskClient, site: Site, clip: Path, database_url: str
+) -> None:
+    """As one is that was frozen: while its file lay among the videos, and had no row yet."""
+    elsewhere = open_store(database_url)
+    sweep = Sweep(elsewhere, site.celery, site.media, 64)
+    removed: list[str] = []
+
+    def look(*_: object) -> None:
+        if not removed and (found := site.media.stored_videos()):
+            removed.extend(found)
+            with elsewhere.write() as session:
+                session.execute(update(Upload).values(until_ms=0))
+            sweep.lost_work()
+            assert site.media.stored_videos() == set()
+
+    event.listen(Session, "after_begin", look)
+    try:
+        answer = send(client, clip)
+    finally:
+        event.remove(Session, "after_begin", look)
+    elsewhere.engine.dispose()
+    assert answer.status_code == 201
+    video_id = answer.get_json()["video"]["id"]
+    assert removed not in ([], [video_id])
+    assert files_in(site) == [site.media.root / site.media.video(video_id)]
+    assert (count(site, Job), held(site)) == (1, [])
+
+
+def test_an_upload_in_one_request_is_nobody_elses_to_go_on_with(
+    client: FlaskClient, site: Site, clip: Path
+) -> None:
+    upload_id, wish = new_id(), Wish("x.mp4", default_parameters(), 0)
+    begin_held(site, upload_id, clip.stat().st_size, wish)
+    site.media.keep(clip, upload_id, stays=True)
+    assert client.get("/api/uploads").get_json()["uploads"] == []
+    finish_whole_uploads(site)
+    assert (count(site, Job), held(site)) == (0, [upload_id])
+
+
+def test_a_file_stays_in_hand_however_long_a_storage_takes_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.holding, "_EVERY_S", 0.05)
+    upload_id = new_id()
+    begin_held(site, upload_id, 1, Wish("x.mp4", default_parameters(), 0))
+
+    def until_ms() -> int:
+        with site.store.read() as session:
+            return session.get_one(Upload, upload_id).until_ms
+
+    with holding(site, upload_id):
+        before = until_ms()
+        wait_for(lambda: until_ms() > before, "a word of it")
+
+
+def held(site: Site) -> list[str]:
+    with site.store.read() as session:
+        return list(session.scalars(select(Upload.id).where(Upload.holder.is_not(None))))
 
 
 def test_an_upload_mends_a_stored_file_that_is_gone(
@@ -290,3 +365,25 @@ def test_a_long_prompt_fits_into_a_form(build_app: BuildApp, clip: Path) -> None
     wish = {"system_prompt": "犬" * 2000, "instruction": "🐕" * 500, "profile": "detailed"}
     parameters = send_form(client, clip, **wish).get_json()["parameters"]
     assert {name: parameters[name] for name in wish} == wish
+
+
+def test_a_double_that_cannot_be_removed_now_costs_nobody_the_job(
+    client: FlaskClient, site: Site, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job is committed by then: a refusal would have it sent again. The sweep removes what is left."""
+
+    def away(_self: Folder, *_names: str) -> None:
+        raise MediaAway("The object storage is away.")
+
+    send(client, clip)
+    with monkeypatch.context() as broken:
+        broken.setattr(Folder, "remove", away)
+        assert send(client, clip).status_code == 201
+    assert count(site, Job) == 2
+    sweep = Sweep(site.store, site.celery, site.media, 64)
+    sweep.lost_work()
+    assert len(site.media.stored_videos()) == 2  # it is still this process's
+    with site.store.write() as session:
+        session.execute(update(Upload).values(until_ms=0))
+    sweep.lost_work()
+    assert (len(site.media.stored_videos()), held(site)) == (1, [])

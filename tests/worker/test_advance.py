@@ -12,12 +12,13 @@ from sqlalchemy import select, update
 
 from models import jobs
 from models.errors import AppError, BadFile, OutOfMemory, PromptRefused
+from models.ids import new_id
 from models.jobs import Hints
 from models.media import Media, folder_media
 from models.parameters import parse_parameters
 from models.segments import list_partial, list_segments
 from models.store import Store
-from models.tables import Chunk, CommentKind, Job, JobState, Segment, new_id
+from models.tables import Chunk, CommentKind, Job, JobState, Segment
 from models.videos import add_video
 from settings import Settings
 from tests.journey.footage import write_moving_square

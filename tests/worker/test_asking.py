@@ -10,7 +10,7 @@ from models.errors import AppError, CommentatorFailed, OutOfMemory
 from models.parameters import parse_parameters
 from models.tables import CommentKind
 from settings import Settings
-from worker.asking import Answer, AskingCommentator
+from worker.asking import LONGEST_TITLE, Answer, AskingCommentator, split_title
 from worker.commentator import Accelerator, Comment, Draft, Frame, Matter, Prompt, Timings, Window
 
 SETTINGS = Settings(commentator="minicpm")
@@ -139,3 +139,11 @@ def test_the_good_part_of_the_first_answer_outlives_a_failure_of_the_second() ->
 def test_a_failure_of_the_second_asking_is_the_windows_if_the_first_gave_nothing() -> None:
     with pytest.raises(CommentatorFailed, match="It broke"):
         comment(whole(""), CommentatorFailed("It broke."))
+
+
+def test_a_title_is_cut_between_words() -> None:
+    line = "A man in a red coat walks, " * 9
+    title, text = split_title(line)
+    assert title == "A man in a red coat walks, A man in a red coat walks, A man in a red coat…"
+    assert len(title) <= LONGEST_TITLE
+    assert text == line.strip()

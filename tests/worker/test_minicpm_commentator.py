@@ -19,7 +19,7 @@ from models.errors import CommentatorFailed, PromptRefused
 from models.parameters import parse_parameters
 from models.prompting import Prompting
 from models.tables import CommentKind
-from settings import Settings
+from settings import BadSetting, Settings
 from tests.journey.checkpoints import TINY, TINY_AWQ, write_endless
 from worker.asking import AskingCommentator
 from worker.commentator import (
@@ -31,6 +31,7 @@ from worker.commentator import (
     Unwanted,
     Window,
 )
+from worker.commentators import open_commentator
 from worker.minicpm import Engine
 from worker.minicpm_commentator import MiniCPMAnswerer, open_minicpm
 from worker.network_identity import fingerprint
@@ -62,6 +63,14 @@ def minicpm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskingCommenta
     commentator = open_minicpm(settings_for(write_endless(tmp_path_factory.mktemp("w") / "tiny")))
     yield commentator
     commentator.close()
+
+
+def test_the_worker_opens_it_by_its_name(tmp_path: Path) -> None:
+    opened = open_commentator(settings_for(TINY), "minicpm")
+    assert (opened.name, opened.streams, opened.accelerator()) == ("minicpm", 2, None)
+    opened.close()
+    with pytest.raises(BadSetting, match=r"no weights in .*MODEL_PATH.*reelnotes pull"):
+        open_commentator(settings_for(tmp_path), "minicpm")
 
 
 def test_a_window_becomes_a_comment_with_its_costs(minicpm: AskingCommentator) -> None:

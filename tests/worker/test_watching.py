@@ -8,8 +8,9 @@ from sqlalchemy import select, text
 
 from models import chunks
 from models.chunks import Claim
+from models.ids import new_id
 from models.store import Store
-from models.tables import Chunk, Worker, new_id
+from models.tables import Chunk, Worker
 from tests.packaging.processes import wait_for
 from tests.store.rows import make_job
 from tests.worker.test_advance import Counting

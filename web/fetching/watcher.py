@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from models import fetches, watched
 from models.errors import AppError, InvalidRequest
-from models.tables import FetchKind, Preset, WatchedFile, new_id
+from models.ids import new_id
+from models.tables import FetchKind, Preset, WatchedFile
 from web.fetching.folder import Stamp, walk_videos
 from web.filenames import clean_filename
 from web.site import Site

@@ -26,7 +26,7 @@ from web.renders.kinds import RENDERINGS
 from web.renders.orders import Order
 
 MOST_WAITING = 20
-FRESH_MS = 15_000  # an older note of work under way is of a process that has died
+FRESH_MS = 15_000  # an older note of another process's work under way: that process has died
 LEAST_ROOM = 100_000  # bytes
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,9 @@ class Renders:
 
     media: Media
     most_bytes: int
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     _waiting: deque[tuple[Order, str]] = field(default_factory=deque)
+    _current: Order | None = None
     _busy: bool = False
 
     def file(self, order: Order) -> str:
@@ -57,15 +58,24 @@ class Renders:
         return self.media.render(order.job_id, order.name)
 
     def tell(self, order: Order) -> Making:
+        is_ours = self._is_ours(order)
         note = self._read_note(order)
         if self.media.storage.existing([self.file(order)]):
             return Making("ready", 1.0, notes=tuple(note.get("notes", ())))
-        state = note.get("state", "none")
-        if state in ("waiting", "making") and now_ms() - note["told_ms"] > FRESH_MS:
-            return Making("none")
-        if state == "ready":  # the file has given way to others
-            return Making("none")
-        return Making(state, note.get("progress", 0.0), note.get("message"))
+        match note.get("state"):
+            case "failed":
+                return Making("failed", message=note["message"])
+            case "waiting" | "making" as state if is_ours or now_ms() - note["told_ms"] <= FRESH_MS:
+                return Making(state, note.get("progress", 0.0))
+        return Making("none")
+
+    def _is_ours(self, order: Order) -> bool:
+        """Tell whether it waits or is made here: a long way from or to the bucket writes no note."""
+        with self._lock:
+            ours = [waiting for waiting, _ in self._waiting]
+            if self._current is not None:
+                ours.append(self._current)
+            return self.file(order) in map(self.file, ours)
 
     def want(self, order: Order, name: str) -> None:
         """See to it that the file will be there. `name` is what the person calls the video.
@@ -100,10 +110,12 @@ class Renders:
     def _work(self) -> None:
         while True:
             with self._lock:
+                self._current = None
                 if not self._waiting:
                     self._busy = False
                     return
                 order, name = self._waiting.popleft()
+                self._current = order
             begun = time.monotonic()
             outcome = self._make_and_tell(order, name)
             meters.render_ended(order.format, outcome, time.monotonic() - begun)
@@ -151,7 +163,8 @@ class Renders:
                 )
                 notes = [str(note) for note in told["notes"]]
                 os.fsync(output)
-                is_wanted = self._write_note(order, state="ready", progress=1.0, notes=notes)
+                # Ready is what the file's being there says: until then it is still being made.
+                is_wanted = self._write_note(order, state="making", progress=1.0, notes=notes)
                 if not is_wanted or not self._keep(part, order):
                     raise Unwanted
         except FileNotFoundError:

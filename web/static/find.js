@@ -101,7 +101,7 @@ function row(hit) {
 }
 
 const given = new URLSearchParams(location.search);
-for (const name of FIELDS) form.elements[name].value = given.get(name) ?? "";
+for (const name of FIELDS) form.elements[name].value ||= given.get(name) ?? ""; // unless somebody was quicker than this script
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   look();

@@ -42,11 +42,6 @@ class TextLine:
     box: Box
     print: str  # base64 of grey levels: what its pixels look like
 
-    @property
-    def size(self) -> float:
-        """Area: the larger, the more it is meant to be read."""
-        return self.box.area
-
 
 class TextReader:
     """Finds and reads lines of text. One instance serves any number of threads."""

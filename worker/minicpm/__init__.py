@@ -18,6 +18,7 @@ from worker.minicpm.errors import (
 )
 from worker.minicpm.prompt import Message, PromptStyle
 from worker.minicpm.sampling import Sampling
+from worker.minicpm.warming import warm_up
 
 __all__ = [
     "Cancelled",
@@ -37,4 +38,5 @@ __all__ = [
     "choose_dtype",
     "load",
     "sentence_loss",
+    "warm_up",
 ]

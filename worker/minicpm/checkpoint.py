@@ -36,13 +36,14 @@ def load(
     *,
     slots: int | None = None,
     room: int = 2048,
+    reserved: int = 0,
     kernel: str | None = None,
 ) -> Engine:
     """Load a checkpoint, AWQ or not, and start an engine.
 
     `room` is the most tokens of one window, prompt and answer together. As many windows are written
     at once as the device's memory holds, or `slots`; all their room is allocated now.
-    `kernel` names one of `awq.KERNELS`. Raises CheckpointError; OutOfDeviceMemory if nothing fits.
+    `reserved` bytes of the device are left to others. `kernel` names one of `awq.KERNELS`. Raises CheckpointError; OutOfDeviceMemory if nothing fits.
     """
     device = device or choose_device()
     config = read_config(folder)
@@ -54,7 +55,7 @@ def load(
         )
     dtype = dtype or choose_dtype(config, device)
     room = min(room, config.language.context)
-    way = _plan(folder, config, device, dtype, slots, room)
+    way = _plan(folder, config, device, dtype, slots, room, reserved)
     network = load_network(folder, config, device, dtype, kernel)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # packing weights anew has left holes
@@ -69,11 +70,12 @@ def _plan(
     dtype: torch.dtype,
     slots: int | None,
     room: int,
+    reserved: int,
 ) -> Plan:
     """Decide how to work on the device; a CPU has memory enough, and no use for many windows."""
     if device.type != "cuda":
         return Plan(slots or CPU_SLOTS, FRUGAL)
-    free, _ = torch.cuda.mem_get_info(device)
+    free = max(torch.cuda.mem_get_info(device)[0] - reserved, 0)
     sizes = Sizes(
         free=free,
         weights=weight_bytes(folder, dtype),

@@ -37,8 +37,8 @@ from worker.minicpm.tokenizer import TextTokenizer
 
 log = logging.getLogger(__name__)
 
-AHEAD = 1  # steps that the device is asked for before the tokens of the last have been seen
-LISTEN_S = 0.1  # how often a listener is told of new text
+AHEAD = 1  # steps that the device is asked for unseen; with more, `_tell` would miss a row's end
+LISTEN_S = 0.4  # how often a listener is told of new text: each time takes Python's lock
 CALM_STEPS = 2000  # without a shortage, before more rows are tried again
 SWITCH_S = 1e-4  # how long another thread may keep Python's lock: work is queued call by call
 
@@ -215,8 +215,8 @@ class Engine:
                 on_text(text)
         if isinstance(ticket.outcome, BaseException):
             raise ticket.outcome
-        if ticket.outcome is None or row is None:
-            raise EngineStopped("the engine forgot a request")
+        assert ticket.outcome is not None
+        assert row is not None
         return Reply(
             text=stream.text(),
             stopped_by=ticket.outcome,
@@ -337,9 +337,7 @@ class Engine:
     def _tell(self, rows: Sequence[Row]) -> None:
         """See for each row with a new token whether it was the last."""
         for row in rows:
-            ticket = self._running.get(row)
-            if ticket is None:  # it ended with an earlier one of these
-                continue
+            ticket = self._running[row]
             if len(row.tokens) == 1:
                 ticket.written = perf_counter()
             if row.tokens[-1] == OVERFLOWED:

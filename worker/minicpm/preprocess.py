@@ -62,11 +62,11 @@ def plan_layout(size: Size, max_slices: int, config: PictureConfig) -> Layout:
     width, height = size
     split = _best_split(width, height, max_slices, config.resolution)
     if split is None:
-        return Layout(_fit(width, height, config, enlarge=True), 0, 0, (0, 0))
+        return Layout(_fit(width, height, config), 0, 0, (0, 0))
     columns, rows = split
     part = _multiple(width, columns) / columns, _multiple(height, rows) / rows
-    slice_size = _fit(*part, config, enlarge=True)
-    return Layout(_fit(width, height, config, enlarge=False), columns, rows, slice_size)
+    slice_size = _fit(*part, config)
+    return Layout(_fit(width, height, config), columns, rows, slice_size)
 
 
 def cut_views(picture: Picture, layout: Layout, config: PictureConfig) -> list[View]:
@@ -122,14 +122,11 @@ def _best_split(width: int, height: int, max_slices: int, resolution: int) -> Si
     return min(splits, key=lambda s: abs(log(width / height) - log(s[0] / s[1])))
 
 
-def _fit(width: float, height: float, config: PictureConfig, enlarge: bool) -> Size:
+def _fit(width: float, height: float, config: PictureConfig) -> Size:
     """Keep the shape, make about resolution² pixels of it, in whole patches."""
-    resolution = config.resolution
-    if enlarge or width * height > resolution**2:
-        shape = width / height
-        height = int(resolution / sqrt(shape))
-        width = int(height * shape)
-    return _multiple(width, config.patch_size), _multiple(height, config.patch_size)
+    shape = width / height
+    fitted = int(config.resolution / sqrt(shape))
+    return _multiple(int(fitted * shape), config.patch_size), _multiple(fitted, config.patch_size)
 
 
 def _multiple(length: float, unit: int) -> int:

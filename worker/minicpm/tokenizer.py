@@ -27,10 +27,17 @@ class TextTokenizer:
     """Text ↔ ids. Safe to share between threads."""
 
     def __init__(self, folder: Path) -> None:
-        vocabulary, merges = _read_bpe(folder)
-        self._added = _read_added(folder)
+        """Raises CheckpointError where the files are missing or of another form."""
+        try:
+            vocabulary, merges = _read_bpe(folder)
+            self._added = _read_added(folder)
+            self._bpe = _build_bpe(vocabulary, merges, self._added)
+        except CheckpointError:
+            raise
+        except Exception as error:  # the library raises no class of its own
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise CheckpointError(f"the tokenizer in {folder} can't be used: {reason}") from error
         self._names = {number: text for text, number in self._added.items()}
-        self._bpe = _build_bpe(vocabulary, merges, self._added)
         self.size = len(vocabulary.keys() | self._added.keys())
         missing = [text for text in NEEDED if text not in self._added]
         if missing:
@@ -108,7 +115,7 @@ def _read_added(folder: Path) -> dict[str, int]:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from error
 
 

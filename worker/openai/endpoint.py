@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,15 +92,11 @@ class Endpoint:
         Cancelled soon after `unwanted` is set.
         """
         asking = asyncio.run_coroutine_threadsafe(self._ask(body, limit_s, show), self._loop)
-        while True:
-            try:
-                return asking.result(_GLANCE_S)
-            except NotYet:
-                if asking.done():
-                    raise
-                if unwanted.is_set():
-                    asking.cancel()
-                    raise Cancelled from None
+        while not wait([asking], _GLANCE_S).done:
+            if unwanted.is_set():
+                asking.cancel()
+                raise Cancelled
+        return asking.result()
 
     def close(self) -> None:
         """Give up what is being asked, and hang up."""

@@ -10,10 +10,10 @@ from models import chunks, utterances
 from models.additions import PIECE_MS, piece_count
 from models.chunks import Claim
 from models.errors import CommentatorFailed
+from models.facts import duration_ms
 from models.jobs import get_job
 from models.parameters import NO_TRANSCRIBER
 from models.tables import Job, Utterance
-from models.videos import duration_ms
 from worker.guard import clean
 from worker.loops import find_loop
 from worker.site import Site

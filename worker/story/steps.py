@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from models import chunks, passages
 from models.chunks import Claim, LeaseLost
 from models.clock import now_ms
+from models.facts import duration_ms
 from models.jobs import get_job
 from models.parameters import Parameters
 from models.segments import list_segments, shown_words
 from models.tables import CommentKind, Job, Passage, Segment, Stage
-from models.videos import duration_ms
 from worker.commentator import Matter, Told
 from worker.guard import clean
 from worker.site import Site

@@ -128,7 +128,7 @@ class Engine:
             log.warning("memory ran out, batches are smaller rows=%d", self.most_rows)
         if len(rows) == 1:
             rows[0].fail(failure)
-        elif left:
+        else:
             half = math.ceil(len(left) / 2)
             self._answer(left[:half])
             self._answer(left[half:])

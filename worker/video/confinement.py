@@ -15,14 +15,22 @@ PICTURE_BUFFERS = 40  # decoded pictures that a codec may hold at once, all thre
 BYTES_PER_PIXEL = 4
 GROUND_BYTES = 1 << 30  # address space beside pictures: libraries' arenas, stacks, the packet table
 LARGEST_PICTURE = 64 << 20  # pixels
+_DRIVER_DESCRIPTORS = 256  # NVIDIA's opens its devices anew for much of what it does
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def confine(cpu_seconds: int | None, largest_file: int = 0, readable: Sequence[Path] = ()) -> None:
+def confine(
+    cpu_seconds: int | None,
+    largest_file: int = 0,
+    readable: Sequence[Path] = (),
+    devices: Sequence[Path] = (),
+    files: int = 1,
+) -> None:
     """Limit this process before it reads anything: memory, time, no files, no sockets, no core dump.
 
     `largest_file`: bytes that it may write into a file which is open already; `readable`: folders in
-    which it may still open files.
+    which it may still open files; `devices`: a GPU's, which its driver goes on opening, and with which
+    memory is not limited; `files`: how many it reads at once.
 
     A terminal's Ctrl-C is left to the parent, which ends this process in its own order.
     """
@@ -30,13 +38,15 @@ def confine(cpu_seconds: int | None, largest_file: int = 0, readable: Sequence[P
     _die_with_parent()
     _limit(resource.RLIMIT_CORE, 0, 0)
     _limit(resource.RLIMIT_FSIZE, largest_file, largest_file)
-    _limit(resource.RLIMIT_NOFILE, 32, 32)
+    descriptors = 32 * files + (_DRIVER_DESCRIPTORS if devices else 0)
+    _limit(resource.RLIMIT_NOFILE, descriptors, descriptors)
     if cpu_seconds is not None:
         _limit(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 5)
-    most = _address_space() + GROUND_BYTES + _picture_bytes(LARGEST_PICTURE)
-    _limit(resource.RLIMIT_AS, most, most)
-    allow_pixels(1920 * 1080)
-    sandbox.enter(readable)
+    if not devices:  # whose driver reserves more addresses than any limit that would mean something
+        most = _address_space() + GROUND_BYTES + _picture_bytes(LARGEST_PICTURE)
+        _limit(resource.RLIMIT_AS, most, most)
+        allow_pixels(1920 * 1080)
+    sandbox.enter(readable, devices)
 
 
 def allow_pixels(pixels: int) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -24,7 +24,7 @@ from models.errors import (
 )
 from worker.commentator import Frame
 from worker.video.hearing import RATE, Samples
-from worker.video.process import ChildProcess
+from worker.video.process import Channel, ChildProcess
 from worker.video.protocol import (
     DONE,
     FAILURE,
@@ -66,11 +66,17 @@ class Decoder:
     For one thread at a time.
     """
 
-    def __init__(self, window_seconds: float = 120.0, tables: SharedTables | None = None) -> None:
-        """`window_seconds`: a child that takes longer for one window is ended."""
+    def __init__(
+        self,
+        window_seconds: float = 120.0,
+        tables: SharedTables | None = None,
+        connect: Callable[[], Channel] = ChildProcess,
+    ) -> None:
+        """`window_seconds`: a child that takes longer for one window is ended; `connect` raises AppErrors."""
         self._window_seconds = window_seconds
         self._tables = tables or SharedTables()
-        self._child: ChildProcess | None = None
+        self._connect = connect
+        self._child: Channel | None = None
         self._learned: Identity | None = None  # the last file whose table the child has
 
     @property
@@ -103,7 +109,7 @@ class Decoder:
         at: Sequence[Fraction] = ()
         left = len(windows)
         try:
-            with _opened(path) as descriptor:
+            with opened(path) as descriptor:
                 self._teach(child, descriptor, clock.stream_index)
                 deadline = self._deadline(descriptor)
                 child.send(_request(clock, windows, slot, size), descriptor, deadline)
@@ -134,7 +140,7 @@ class Decoder:
         values = {"origin": str(origin), "start": str(start), "end": str(end)}
         is_whole = False
         try:
-            with _opened(path) as descriptor:
+            with opened(path) as descriptor:
                 deadline = self._deadline(descriptor)
                 child.send(_words("hear", values), descriptor, deadline)
             kind, length = _receive_header(child, deadline)
@@ -154,13 +160,13 @@ class Decoder:
             if not is_whole:
                 self.close()
 
-    def _running_child(self) -> ChildProcess:
+    def _running_child(self) -> Channel:
         if self._child is None or not self._child.alive():
             self.close()
-            self._child = ChildProcess()
+            self._child = self._connect()
         return self._child
 
-    def _teach(self, child: ChildProcess, descriptor: int, stream_index: int) -> None:
+    def _teach(self, child: Channel, descriptor: int, stream_index: int) -> None:
         """See that the child knows the file's packet table, from another child if one has read it."""
         identity = Identity.of(descriptor, stream_index)
         if identity == self._learned:
@@ -177,7 +183,7 @@ class Decoder:
             child.send(words, descriptor, self._deadline(descriptor), table)
         self._learned = identity
 
-    def _read_table(self, child: ChildProcess, descriptor: int, stream_index: int) -> bytes:
+    def _read_table(self, child: Channel, descriptor: int, stream_index: int) -> bytes:
         """Return what the child says is the packed table: for other children to check, not for us."""
         deadline = self._deadline(descriptor)
         child.send(_words("read", {"stream_index": stream_index}), descriptor, deadline)
@@ -191,7 +197,7 @@ class Decoder:
 
     def _receive_window(
         self,
-        child: ChildProcess,
+        child: Channel,
         clock: Clock,
         size: tuple[int, int],
         most: int,
@@ -215,12 +221,12 @@ class Decoder:
             child.fill(picture.data.cast("B"), deadline)
             frames.append(Frame(pts, (pts - clock.origin_pts) * clock.time_base, picture))
 
-    def _receive_end(self, child: ChildProcess) -> None:
+    def _receive_end(self, child: Channel) -> None:
         kind, length = _receive_header(child, monotonic() + self._window_seconds)
         _expect(kind, length, DONE, 0)
 
 
-def _receive_header(child: ChildProcess, deadline: float) -> tuple[bytes, int]:
+def _receive_header(child: Channel, deadline: float) -> tuple[bytes, int]:
     """Return the next message's kind and length. Raises the AppError that the child reports."""
     kind, length = HEADER.unpack(child.read(HEADER.size, deadline))
     if kind == FAILURE and length <= LONGEST_FAILURE:
@@ -232,7 +238,7 @@ def _told(failure: bytes) -> AppError:
     try:
         values = json.loads(failure)
         return FAILURES[values["kind"]](f"The video {values['text']}")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return InternalError("The video decoder failed and gave no proper reason.")
 
 
@@ -244,7 +250,7 @@ def _expect(kind: bytes, length: int, expected: bytes, expected_length: int) -> 
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened(path: Path) -> Iterator[int]:
     """Yield the file's descriptor. Raises BadFile."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would block
@@ -281,7 +287,7 @@ def _words(asks: str, values: dict[str, Any]) -> bytes:
     return json.dumps(values | {"asks": asks}).encode()
 
 
-def _loss(child: ChildProcess, times: Sequence[Fraction]) -> AppError:
+def _loss(child: Channel, times: Sequence[Fraction]) -> AppError:
     status = child.status()
     if status == -signal.SIGKILL:
         return OutOfMemory(

@@ -9,7 +9,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from models.errors import BadFile
+from models.errors import BadFile, Unsupported
 from worker.video.choosing import Span, gop_end
 from worker.video.opening import open_container, prepare
 from worker.video.packets import NO_PTS, PacketTable, VideoPacket, read_packet_table, stream_packets
@@ -37,12 +37,20 @@ class Footage:
     """
 
     def __init__(
-        self, source: Source, stream_index: int, table: PacketTable, frame_threads: bool
+        self,
+        source: Source,
+        stream_index: int,
+        table: PacketTable,
+        frame_threads: bool,
+        *,
+        on_gpu: bool = False,
     ) -> None:
+        """`on_gpu`: what the GPU's decoder can't do, or stumbles over, raises Unsupported."""
         self.table = table
         self._source = source
         self._stream_index = stream_index
         self._frame_threads = frame_threads
+        self._on_gpu = on_gpu
         self._next = 0  # place in the table of the packet that the cursor gives next
         self._cursor: Iterator[VideoPacket] = iter(())
         self._open()
@@ -103,6 +111,8 @@ class Footage:
         except MemoryError:
             raise
         except av.FFmpegError:
+            if self._on_gpu:
+                raise Unsupported("has packets that the GPU doesn't decode.") from None
             return []
 
     def _packets(self, span: Span) -> Iterator[tuple[int, VideoPacket]]:
@@ -165,9 +175,9 @@ class Footage:
 
     def _open(self) -> None:
         """Start reading at the first packet."""
-        self._container = open_container(self._source)
+        self._container = open_container(self._source, on_gpu=self._on_gpu)
         self._stream = _video_stream(self._container, self._stream_index)
-        prepare(self._container, self._stream, self._frame_threads)
+        prepare(self._container, self._stream, self._frame_threads, on_gpu=self._on_gpu)
         self._cursor = stream_packets(self._container, self._stream)
         self._next = 0
 

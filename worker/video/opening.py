@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
@@ -31,6 +32,15 @@ _ANY_METADATA: dict[str, Any] = (
 for _late in ("audio.codeccontext", "audio.stream", "subtitles.codeccontext", "subtitles.stream"):
     import_module(f"av.{_late}")  # PyAV would when it meets them; in the sandbox it couldn't
 
+ACCELERATION: tuple[Any, ...] = ("cuda", None, False, None, None, True)
+"""HWAccel's arguments: the first GPU; no decoding on the CPU instead; pictures stay on the GPU."""
+
+EXACT_CODECS = ("h264", "hevc", "vp8", "vp9")
+"""Decoders of formats in which every bit of a picture is laid down: a GPU gives the same pictures.
+
+AV1 is one, too, but PyAV opens it with dav1d, which knows no GPU.
+"""
+
 MOST_STREAMS = 64
 RACING_DECODERS = ("theora", "vp3", "vp4")  # now and then other pixels with FFmpeg's frame threads
 UPLOAD_VIDEO = "Upload it as MP4, MKV, WebM or MOV."
@@ -51,9 +61,10 @@ _SIGNATURES: tuple[tuple[bytes, type[AppError], str], ...] = (
 )  # fmt: skip
 
 
-def open_container(source: Source) -> InputContainer:
+def open_container(source: Source, *, on_gpu: bool = False) -> InputContainer:
     """Open a plain file with one of the demuxers of real video files.
 
+    `on_gpu`: its pictures are decoded by the GPU, and stay there until they are scaled.
     Raises BadFile or Unsupported.
     """
     head = _read_head(source)
@@ -62,10 +73,15 @@ def open_container(source: Source) -> InputContainer:
             source.reader(),
             options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
             buffer_size=BUFFER_BYTES,
+            hwaccel=HWAccel(*ACCELERATION) if on_gpu else None,
             **_ANY_METADATA,
         )
     except av.FFmpegError as error:
         raise _refusal(head, error) from None
+    except (NotImplementedError, RuntimeError):  # PyAV's words for a codec that the GPU lacks
+        if not on_gpu:
+            raise
+        raise Unsupported("uses a codec that the GPU doesn't decode.") from None
     return container
 
 
@@ -86,7 +102,9 @@ def moving_streams(container: InputContainer) -> list[VideoStream]:
     return [s for s in container.streams.video if not s.disposition & still]
 
 
-def prepare(container: InputContainer, stream: VideoStream, frame_threads: bool) -> None:
+def prepare(
+    container: InputContainer, stream: VideoStream, frame_threads: bool, *, on_gpu: bool = False
+) -> None:
     """Make the stream ready to be decoded and leave all others unread.
 
     Threads that work on several frames at once are quick, but lose good neighbours of a bad one.
@@ -101,13 +119,15 @@ def prepare(container: InputContainer, stream: VideoStream, frame_threads: bool)
             f"has pictures of {codec.width}×{codec.height} pixels; at most {megapixels} "
             "megapixels are read. Upload a smaller version."
         )
+    if on_gpu and (codec.name not in EXACT_CODECS or not codec.is_hwaccel):
+        raise Unsupported("uses a codec that the GPU doesn't decode.")
     allow_pixels(codec.width * codec.height)
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
     races = codec.name in RACING_DECODERS
     codec.thread_type = "AUTO" if frame_threads and not races else "SLICE"
-    codec.thread_count = min(len(os.sched_getaffinity(0)), 4)
+    codec.thread_count = 1 if on_gpu else min(len(os.sched_getaffinity(0)), 4)
 
 
 def _read_head(source: Source) -> bytes:

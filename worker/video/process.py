@@ -1,10 +1,12 @@
-"""The parent's end of the decoding child: start it, talk to it within a time limit, end it."""
+"""The parent's end of a decoding child: start it, talk to it within a time limit, end it."""
 
 import os
 import select
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -18,36 +20,58 @@ LONGEST_COMPLAINT = 1 << 14  # bytes
 SECONDS_TO_DIE = 5
 
 
-class ChildProcess:
-    """A running child. Reading raises EOFError when it has ended, TimeoutError when it's late."""
+def start(
+    command: Sequence[str],
+    requests: socket.socket,
+    more_environment: Mapping[str, str] | None = None,
+) -> tuple["subprocess.Popen[bytes]", IO[bytes], IO[bytes]]:
+    """Start a child; return it, and where it answers and complains.
 
-    def __init__(self) -> None:
-        self._requests, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM],
-            stdin=theirs.fileno(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # it may write to no file, so not to a log either
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            start_new_session=True,
-            bufsize=0,
-        )
-        theirs.close()
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
+    It may write to no file, so not to a log either.
+    """
+    child = subprocess.Popen(
+        command,
+        stdin=requests.fileno(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env={**ENVIRONMENT, **(more_environment or {})},
+        start_new_session=True,
+        bufsize=0,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    return child, child.stdout, child.stderr
+
+
+class Channel(ABC):
+    """A way to a running child. Reading raises EOFError when it has ended, TimeoutError when it's late."""
+
+    def __init__(
+        self,
+        requests: socket.socket,
+        answers: IO[bytes] | socket.socket,
+        complaints: IO[bytes] | None,
+    ) -> None:
+        """`complaints`: what the child writes to its standard error, if this is its only channel."""
+        self._requests, self._answers, self._complaints = requests, answers, complaints
         self._requests.setblocking(False)  # a child that hangs takes nothing
-        self._answers = self._process.stdout
-        self._complaints = self._process.stderr
-        os.set_blocking(self._complaints.fileno(), False)
         self._last_words = b""
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    @abstractmethod
+    def pid(self) -> int: ...
 
-    def alive(self) -> bool:
-        return self._process.poll() is None
+    @abstractmethod
+    def alive(self) -> bool: ...
+
+    @abstractmethod
+    def status(self) -> int:
+        """Return how the child ended, negative for a signal, once it has hung up."""
+
+    @abstractmethod
+    def last_words(self) -> str:
+        """Return what the child complained of, after its end."""
 
     def send(self, request: bytes, descriptor: int, deadline: float, table: bytes = b"") -> None:
         """Ask; the open file goes along, for the child can open none. `deadline`: `monotonic` time."""
@@ -72,13 +96,59 @@ class ChildProcess:
         """Read exactly as many bytes as the view has. `deadline` is a `monotonic` time."""
         while view:
             self._wait(self._answers, select.POLLIN, deadline)
-            count = os.readv(self._answers.fileno(), [view])
+            try:
+                count = os.readv(self._answers.fileno(), [view])
+            except ConnectionResetError:
+                count = 0
             if count == 0:
                 raise EOFError
             view = view[count:]
 
+    def close(self) -> None:
+        for pipe in (self._requests, self._answers):
+            pipe.close()
+
+    def _wait(self, stream: socket.socket | IO[bytes], event: int, deadline: float) -> None:
+        """Wait for the stream, and read meanwhile what the child complains of: it must never wait for us."""
+        poll = select.poll()
+        poll.register(stream, event)
+        if self._complaints is not None:
+            poll.register(self._complaints, select.POLLIN)
+        while (left := deadline - monotonic()) > 0:
+            ready = {number for number, _ in poll.poll(left * 1000)}
+            complaints = self._complaints
+            if complaints and complaints.fileno() in ready and not self._listen():
+                poll.unregister(complaints)
+            if stream.fileno() in ready:
+                return
+        raise TimeoutError
+
+    def _listen(self) -> bool:
+        """Read a piece of what the child complains of; tell whether there was any."""
+        piece = self._complaints.read(LONGEST_COMPLAINT) if self._complaints is not None else None
+        self._last_words = (self._last_words + (piece or b""))[-LONGEST_COMPLAINT:]
+        return bool(piece)
+
+
+class ChildProcess(Channel):
+    """A child for one decoder."""
+
+    def __init__(self) -> None:
+        requests, theirs = socket.socketpair()
+        with theirs:
+            command = (sys.executable, "-m", PROGRAM)
+            self._process, answers, complaints = start(command, theirs)
+        os.set_blocking(complaints.fileno(), False)
+        super().__init__(requests, answers, complaints)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def status(self) -> int:
-        """Return how the child ended, negative for a signal, once its pipe has closed."""
         try:
             return self._process.wait(SECONDS_TO_DIE)
         except subprocess.TimeoutExpired:  # it closed the pipe and lives on
@@ -86,7 +156,6 @@ class ChildProcess:
             return self._process.wait()
 
     def last_words(self) -> str:
-        """Return what the child complained of, after its end."""
         while self._listen():
             pass
         return self._last_words.decode(errors="replace")
@@ -94,24 +163,6 @@ class ChildProcess:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._requests, self._answers, self._complaints):
-            pipe.close()
-
-    def _wait(self, stream: socket.socket | IO[bytes], event: int, deadline: float) -> None:
-        """Wait for the stream, and read meanwhile what the child complains of: it must never wait for us."""
-        poll = select.poll()
-        poll.register(stream, event)
-        poll.register(self._complaints, select.POLLIN)
-        while (left := deadline - monotonic()) > 0:
-            ready = {number for number, _ in poll.poll(left * 1000)}
-            if self._complaints.fileno() in ready and not self._listen():
-                poll.unregister(self._complaints)
-            if stream.fileno() in ready:
-                return
-        raise TimeoutError
-
-    def _listen(self) -> bool:
-        """Read a piece of what the child complains of; tell whether there was any."""
-        piece = self._complaints.read(LONGEST_COMPLAINT)
-        self._last_words = (self._last_words + (piece or b""))[-LONGEST_COMPLAINT:]
-        return bool(piece)
+        super().close()
+        if self._complaints is not None:
+            self._complaints.close()

@@ -25,3 +25,5 @@ FAILURE = b"E"  # JSON: kind and text of an AppError; the request ends
 PTS = struct.Struct(">q")
 MILLISECONDS = struct.Struct(">d")
 LONGEST_FAILURE = 1 << 16  # bytes
+
+READY = b"ready\n"  # the GPU's child, to the process that started it

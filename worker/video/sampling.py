@@ -10,6 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from models.errors import Unsupported
 from worker.video.choosing import (
     Bounds,
     choose,
@@ -36,6 +37,7 @@ class Request:
     bounds: Bounds
     windows: Sequence[Sequence[Fraction]]  # when each window samples
     slot: Fraction  # between two samples
+    on_gpu: bool = False  # by its decoder, or not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,26 @@ class Pictures:
 def sample_windows(
     request: Request, table: PacketTable, make_picture: MakePicture
 ) -> Iterator[Pictures]:
-    """Yield the pictures of one window after the other. Raises AppErrors."""
+    """Yield the pictures of one window after the other. Raises AppErrors.
+
+    On the GPU nothing is put up with: whatever goes wrong there raises Unsupported, for the CPU to do it.
+    """
     choices = [
         {due: choose(table, request.bounds, due, request.slot) for due in window}
         for window in request.windows
     ]
     uses = Counter(p for chosen in choices for p in set(chosen.values()) if p is not None)
-    footage = Footage(request.source, request.stream_index, table, frame_threads=True)
+    footage = Footage(
+        request.source, request.stream_index, table, frame_threads=True, on_gpu=request.on_gpu
+    )
     arrivals = _Arrivals(footage, uses, make_picture)
     try:
         for chosen in choices:
             started = perf_counter()
             pictures = arrivals.wait_for([p for p in chosen.values() if p is not None])
             broken = [due for due, p in chosen.items() if p is not None and p not in pictures]
+            if broken and request.on_gpu:
+                raise Unsupported("has pictures that the GPU doesn't decode.")
             if broken:
                 pictures |= _repair(request, table, broken, make_picture)
             shown = [(table.pts[p], pictures[p]) for p in distinct(pictures, table)]

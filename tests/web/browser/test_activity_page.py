@@ -7,8 +7,9 @@ from playwright.sync_api import Page, expect
 from models import chunks, workers
 from models.clock import now_ms
 from models.errors import BadFile
+from models.ids import new_id
 from models.jobs import get_job
-from models.tables import Worker, new_id
+from models.tables import Worker
 from tests.web.browser.conftest import Shoot
 from tests.web.browser.jobs import queue
 from tests.web.browser.test_job_page import SECOND_WINDOWS, comment

@@ -5,7 +5,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from models.errors import BadFile, TimedOut
 from models.jobs import add
@@ -48,10 +48,27 @@ def test_words_lead_to_the_second_at_which_they_were_said(
     expect(page.locator("#found")).to_have_text("Nothing was found.")
     page.get_by_label("State").select_option("")
     field.fill("READY")
+    expect(hits.last.locator("mark")).to_have_text("READY")
     hits.last.get_by_role("link").click()
     expect(page.locator(f"{LINES}[aria-current]")).to_contain_text("READY")
     page.go_back()
     expect(field).to_have_value("READY")
+
+
+def test_what_was_typed_before_the_script_came_is_sought(
+    page: Page, server: Server, other_clip: Path
+) -> None:
+    job = queue(server, other_clip)
+    comment_windows(server.store, server.media, job["id"], 1, EVIL)
+    held: list[Route] = []
+    page.route("**/find.js", lambda route: held.append(route))
+    page.goto("/find", wait_until="commit")
+    page.get_by_role("searchbox").fill("zebra")
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    expect(page.locator(".hit")).to_have_count(1)
+    expect(page.get_by_role("searchbox")).to_have_value("zebra")
 
 
 def test_what_is_said_in_a_video_and_told_of_it_is_found_too(

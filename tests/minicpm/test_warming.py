@@ -1,0 +1,38 @@
+"""A network is warmed up by made-up windows, and what came of that is told."""
+
+import logging
+from threading import Thread
+
+import pytest
+
+pytest.importorskip("torch", reason="the runtime needs PyTorch")
+
+from tests.journey.checkpoints import TINY
+from worker.minicpm import load
+from worker.minicpm.warming import _answer
+
+
+def test_every_slot_answers_a_window(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "worker.minicpm.warming")
+    with load(TINY, slots=2) as engine:
+        _answer(engine)
+    assert caplog.messages == ["the network was warmed up"]
+
+
+def test_an_engine_that_is_closed_meanwhile_is_not_said_to_be_warm(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "worker.minicpm.warming")
+    with load(TINY, slots=2) as engine:
+        warming = Thread(target=_answer, args=(engine,))
+        warming.start()
+    warming.join(30)
+    assert not warming.is_alive()
+    assert caplog.messages[0].startswith("the network was not warmed up windows=2 of=2 reason=")
+
+
+def test_windows_without_room_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """As on a small card, where prompts may be shorter."""
+    with load(TINY, slots=2, room=16) as engine:
+        _answer(engine)
+    assert "was not warmed up windows=2 of=2" in caplog.text
