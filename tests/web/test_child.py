@@ -15,9 +15,9 @@ DONE = json.dumps({"done": True, "notes": ["a note"]}) + "\n"
 
 @pytest.fixture(autouse=True)
 def no_child_is_left() -> Any:
+    before = set(psutil.Process().children())
     yield
-    commands = [child.cmdline() for child in psutil.Process().children()]
-    assert not [command for command in commands if PROGRAM in command]
+    assert not set(psutil.Process().children()) - before
 
 
 def rendered(says: str, ends: int | None = 0, wanted: int = 100) -> tuple[Any, list[float]]:

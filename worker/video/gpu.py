@@ -225,10 +225,12 @@ class _GpuProcess:
         self._process.kill()
 
     def close(self) -> None:
-        """End it. One that its driver holds, though it was killed, is left behind."""
+        """End it. Nobody here waits for one that its driver holds, though it was killed."""
         self._process.kill()
-        with suppress(subprocess.TimeoutExpired):
+        try:
             self._process.wait(SECONDS_TO_DIE)
+        except subprocess.TimeoutExpired:
+            threading.Thread(target=self._process.wait, daemon=True).start()
         self._listener.join(SECONDS_TO_DIE)
         self._control.close()
         self._words.close()
