@@ -232,14 +232,14 @@ def measure_burst(engine: Engine, unit: Unit, windows: int) -> float:
 
 
 def measure_checkpoint(
-    folder: Path, kind: str, ceilings: Ceilings, report: Report, slots: int, with_reference: bool,
-    profile: bool,
+    folder: Path, kind: str, ceilings: Ceilings, report: Report, slots: int, room: int,
+    with_reference: bool, profile: bool,
 ) -> None:  # fmt: skip
     gc.collect()  # the network before may hang in a ring of references
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     load_started = time.perf_counter()
-    engine = load(folder, GPU, slots=slots, room=1600)
+    engine = load(folder, GPU, slots=slots, room=room)
     torch.cuda.synchronize()
     seconds = time.perf_counter() - load_started
     watch = EngineWatch(engine) if profile else None
@@ -248,16 +248,17 @@ def measure_checkpoint(
     weights = sum(t.nbytes for t in [*network.parameters(), *network.buffers()]) - table
     report.add(f"{kind}: load", seconds, "s")
     report.add(f"{kind}: weights on the GPU", weights / 1e9, "GB")
-    slots_gb = cache_bytes(network.config.language, slots + 1, 1600, network.dtype) / 1e9
-    report.add(f"{kind}: process after load, without {slots} slots of 1600", taken_gb() - slots_gb, "GB", slots=f"{slots_gb:.1f} GB", torch=f"{torch.cuda.memory_reserved() / 1e9 - slots_gb:.2f} GB")  # fmt: skip
+    slots_gb = cache_bytes(network.config.language, slots + 1, room, network.dtype) / 1e9
+    report.add(f"{kind}: process after load, without {slots} slots of {room}", taken_gb() - slots_gb, "GB", slots=f"{slots_gb:.1f} GB", torch=f"{torch.cuda.memory_reserved() / 1e9 - slots_gb:.2f} GB")  # fmt: skip
     read_each_step = sum(t.nbytes for t in [*network.llm.parameters(), *network.llm.buffers()]) - table  # fmt: skip
     try:
         if with_reference:
             measure_reference(engine, report)
-        for unit, streams, rounds in ((UNIT_A, slots, 5), (UNIT_B, slots, 3)):
-            _measure_unit(
-                engine, unit, kind, streams, rounds, ceilings, read_each_step, report, watch
-            )
+        for unit, rounds in ((UNIT_A, 5), (UNIT_B, 3)):
+            if unit.tokens <= room:
+                _measure_unit(
+                    engine, unit, kind, slots, rounds, ceilings, read_each_step, report, watch
+                )
     finally:
         engine.close()
     report.add(f"{kind}: peak of torch's memory", torch.cuda.max_memory_allocated() / 1e9, "GB")
@@ -335,6 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bf16", type=Path, help="checkpoint folder")
     parser.add_argument("--awq", type=Path, help="checkpoint folder")
     parser.add_argument("--slots", type=int, default=64, help="windows at once (default 64)")
+    parser.add_argument("--room", type=int, default=1600, help="tokens of a window, prompt and answer together (default 1600); a unit that needs more is left out")  # fmt: skip
     parser.add_argument("--no-reference", action="store_true", help="leave transformers out")
     parser.add_argument("--profile", action="store_true", help="tell what the engine's thread does")
     parser.add_argument("--small-card", type=float, metavar="GB", help="also AWQ in so much memory")
@@ -351,8 +353,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if folder := getattr(options, kind):
                 reference = kind == "bf16" and not options.no_reference
                 measure_checkpoint(
-                    folder, kind, ceilings, report, options.slots, reference, options.profile
-                )
+                    folder, kind, ceilings, report, options.slots, options.room, reference,
+                    options.profile,
+                )  # fmt: skip
         if options.small_card and options.awq:
             measure_small_card(options.awq, options.small_card, report)
     finally:

@@ -1,5 +1,7 @@
 """Time the decoder's products at a few rows: the library's, ours, and ours with AWQ weights.
 
+Beside them, on the same sizes: PyTorch's own 4-bit product, and autoawq's kernels where that is installed.
+
     python -m bench.linears [--json OUT] [--sweep]
 
 Needs a CUDA GPU and about 12 GB of its memory. First each kernel is held to float64 on fresh random
@@ -11,6 +13,7 @@ docs/performance.md, "Linears", says what to expect and how to read it.
 """
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -33,6 +36,7 @@ from torch import Tensor
 from triton.runtime.errors import OutOfResources
 
 from worker.minicpm import awq_triton, linear_triton
+from worker.minicpm.awq import matmul_autoawq
 from worker.minicpm.awq_tiles import untile
 
 SHAPES = {  # outputs, inputs
@@ -43,6 +47,7 @@ SHAPES = {  # outputs, inputs
     "lm_head": (151748, 4096),
 }
 LAYER = ("qkv", "o", "gate_up", "down")
+WAYS = ("library", "ours", "awq", "awq dequantised", "tinygemm", "autoawq")
 ROWS = (1, 2, 4, 8, 16, 32, 48, 64)
 MANY_ROWS = (96, 128, 192, 256)  # where the packed weight stops being the faster way
 COLD_BYTES = 200 << 20  # four times the second-level cache
@@ -173,6 +178,22 @@ def tinygemm_weights(name: str) -> list[tuple[Tensor, Tensor]]:
     return made
 
 
+def autoawq_weights(name: str) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Random weights as AWQ checkpoints store them, for autoawq's kernels. None where it is missing."""
+    if importlib.util.find_spec("awq") is None:
+        print("no autoawq here")
+        return []
+    outputs, inputs = SHAPES[name]
+    groups, words = inputs // 128, outputs // 8
+    made = []
+    for _ in range(math.ceil(COLD_BYTES / (outputs * inputs // 2))):
+        numbers = torch.randint(-(2**31), 2**31, (inputs, words), device=DEVICE)
+        zeros = torch.randint(-(2**31), 2**31, (groups, words), device=DEVICE)
+        scales = torch.rand(groups, outputs, device=DEVICE, dtype=torch.float16) * 0.019 + 0.001
+        made.append((numbers.int(), zeros.int(), scales))
+    return made
+
+
 def multiply_awq(x: Tensor, weight: tuple[Tensor, Tensor]) -> Tensor:
     return awq_triton.multiply_packed(x, *weight)
 
@@ -183,6 +204,10 @@ def multiply_dequantised(x: Tensor, weight: tuple[Tensor, Tensor]) -> Tensor:
 
 def multiply_tinygemm(x: Tensor, weight: tuple[Tensor, Tensor]) -> Tensor:
     return torch._weight_int4pack_mm(x, weight[0], 128, weight[1])
+
+
+def multiply_autoawq(x: Tensor, weight: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    return matmul_autoawq(x, *weight)
 
 
 # --- correctness
@@ -270,7 +295,8 @@ def measure_shape(name: str, copy_tb_per_s: float) -> Iterator[Figure]:
     floats = float_weights(name)
     packed = awq_weights(name) if name in LAYER else []
     tiny = tinygemm_weights(name) if name in LAYER else []
-    sizes = {"library": 2.0, "ours": 2.0, "awq": 0.5, "awq dequantised": 0.5, "tinygemm": 0.5}
+    theirs = autoawq_weights(name) if name in LAYER else []
+    sizes = {way: 2.0 if way in ("library", "ours") else 0.5 for way in WAYS}
     print(f"\n{name}: {outputs} × {inputs}, µs (TB/s, of copy) and how often the library's")
     for rows in ROWS + (MANY_ROWS if packed else ()):
         x = torch.randn(rows, inputs, device=DEVICE, dtype=torch.bfloat16)
@@ -283,6 +309,8 @@ def measure_shape(name: str, copy_tb_per_s: float) -> Iterator[Figure]:
             ways["awq dequantised"] = (multiply_dequantised, packed)
         if tiny and rows <= ROWS[-1]:
             ways["tinygemm"] = (multiply_tinygemm, tiny)
+        if theirs:
+            ways["autoawq"] = (multiply_autoawq, theirs)
         line, library = f"{rows:5}", 0.0
         for way, (multiply, weights) in ways.items():
             us = time_product(multiply, x, weights)
@@ -298,7 +326,7 @@ def print_layers(figures: list[Figure]) -> None:
     print("\none layer's four products, ms")
     for rows in ROWS + MANY_ROWS:
         line = f"{rows:5}"
-        for way in ("library", "ours", "awq", "awq dequantised", "tinygemm"):
+        for way in WAYS:
             parts = [f.us for f in figures if (f.way, f.rows) == (way, rows) and f.shape in LAYER]
             line += f"  {way} {sum(parts) / 1000:6.4f}" if len(parts) == len(LAYER) else ""
         print(line)

@@ -40,6 +40,10 @@ class Run:
     height: int
     video_seconds: float
     wall_seconds: float
+    upload_seconds: float  # of the first submit, until the job is queued
+    stored: list[
+        tuple[float, int]
+    ]  # seconds since the first submit, and the windows stored by then
     cpu_seconds: float  # of the worker and its decoders
     windows: int
     window_ms: float  # median, from the end of the one before to the end of this one
@@ -99,9 +103,16 @@ def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minu
     first = client.submit(clip, {})
     duration_s = first["video"]["duration_ms"] / 1000
     copies = max(1, math.ceil(minutes * 60 / duration_s))
+    upload_s = time.perf_counter() - begun
     ids = [first["id"], *(client.submit(clip, {})["id"] for _ in range(copies - 1))]
-    while not all(client.job(job_id)["state"] in ("done", "failed") for job_id in ids):
-        time.sleep(0.25)
+    stored: list[tuple[float, int]] = []
+    open_ids = set(ids)
+    while open_ids:
+        jobs = [client.job(job_id) for job_id in ids]
+        open_ids = {job["id"] for job in jobs if job["state"] not in ("done", "failed")}
+        count = sum(job["windows_done"] for job in jobs)
+        stored.append((round(time.perf_counter() - begun, 2), count))
+        time.sleep(0.25 if open_ids else 0)
     wall_s = time.perf_counter() - begun
     after = _Usage(server.pid)
     watch.stop()
@@ -112,6 +123,8 @@ def _measure(client: Client, server: "subprocess.Popen[bytes]", clip: Path, minu
         first["video"]["height"],
         duration_s * copies,
         wall_s,
+        upload_s,
+        stored,
         after.cpu_s - before.cpu_s,
         len(timings),
         median(t["total_ms"] for t in timings),

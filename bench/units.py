@@ -28,6 +28,15 @@ class Unit:
     new_tokens: int
     seconds: float | None = None  # of video that it stands for
 
+    @property
+    def prompt_tokens(self) -> int:
+        return self.frames * QUERIES + self.text_tokens
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and answer together."""
+        return self.prompt_tokens + self.new_tokens
+
 
 UNIT_A = Unit("A", frames=4, text_tokens=120, new_tokens=48)
 UNIT_B = Unit("B", frames=20, text_tokens=120, new_tokens=100, seconds=10)
@@ -43,7 +52,7 @@ class Windows:
         self._pool = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         self._brief = self._text(BRIEF, shared) if shared else ""
         self._question = ""
-        wanted = unit.frames * QUERIES + unit.text_tokens
+        wanted = unit.prompt_tokens
         while (length := self._length()) < wanted:
             self._question += self._text(WORDS, wanted - length)
         if length > wanted:

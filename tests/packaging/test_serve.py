@@ -1,13 +1,16 @@
 """`reelnotes serve` with all its real processes: started, hurt, ended."""
 
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -206,3 +209,31 @@ def queue_length(server: Server) -> int | None:
         return None
     assert isinstance(length, int)
     return length
+
+
+def test_an_upload_is_taken_up_in_memory_that_is_there(start: Start) -> None:
+    """Memory that is given back after each piece costs more than all else: 600 pages for each megabyte."""
+    server = start()
+    address = urllib.parse.urlparse(server.wait_until_open())
+    web = wait_for(lambda: server.child("web"), "web")
+    megabytes = 64
+
+    def upload() -> int:
+        """Return how many pages of memory the server was given meanwhile."""
+        before = pages_given(web)
+        with closing(http.client.HTTPConnection(address.netloc)) as connection:
+            headers = {"Content-Type": "application/octet-stream"}
+            body = bytes(megabytes << 20)
+            connection.request("POST", "/api/jobs?filename=a.mp4", body, headers)
+            assert connection.getresponse().status == 422, "no video"
+        return pages_given(web) - before
+
+    upload()
+    assert upload() < 100 * megabytes
+
+
+def pages_given(process: psutil.Process) -> int:
+    """To it and what it started: minor faults."""
+    family = [process, *process.children(recursive=True)]
+    stats = [Path(f"/proc/{one.pid}/stat").read_text() for one in family]
+    return sum(int(stat.rpartition(")")[2].split()[7]) for stat in stats)

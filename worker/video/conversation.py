@@ -32,6 +32,7 @@ from worker.video.protocol import (
 from worker.video.sampling import Pictures, Request, sample_windows
 from worker.video.source import Source
 from worker.video.tables import MOST_BYTES, ROW_BYTES, Identity, pack, unpack
+from worker.video.turns import Turns
 
 NICENESS = 10  # many decoders take all processors: whoever waits for their pictures goes first
 WINDOWS_AHEAD = 2  # decoded before the parent asks for them
@@ -51,8 +52,13 @@ class Conversation:
         hung_up: Callable[[], None],
         *,
         on_gpu: bool = False,
+        turns: Turns | None = None,
     ) -> None:
-        """`hung_up` is called, by any thread, when the parent hangs up."""
+        """`hung_up` is called, by any thread, when the parent hangs up.
+
+        With `turns` each window waits for one to be decoded in.
+        """
+        self._turns = turns or Turns(1)
         self._parent, self._output, self._hung_up = parent, output, hung_up
         self._on_gpu = on_gpu
         self._over = Event()
@@ -117,9 +123,14 @@ class Conversation:
             on_gpu=self._on_gpu,
         )
         scaler = Scaler(values["width"], values["height"])
-        for window in sample_windows(request, table, scaler.picture):
+        windows = sample_windows(request, table, scaler.picture)
+        while (window := self._next_window(windows)) is not None:
             yield _messages(window)
         yield [(DONE, b"", b"")]
+
+    def _next_window(self, windows: Iterator[Pictures]) -> Pictures | None:
+        with self._turns.turn():
+            return next(windows, None)
 
     def _read_requests(self) -> None:
         with suppress(ConnectionResetError):  # it hung up before it had read all answers

@@ -22,9 +22,11 @@ from worker.video.conversation import NICENESS, Conversation
 from worker.video.opening import ACCELERATION
 from worker.video.pictures import Scaler
 from worker.video.protocol import READY
+from worker.video.turns import Turns
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "bikes.mp4"  # H.264, as every such GPU decodes
 PICTURES = 8
+AT_ONCE = 16  # windows being decoded; more are no faster, and all would be there late, at one time
 
 
 def main() -> None:
@@ -44,6 +46,7 @@ def serve(*, on_gpu: bool) -> None:
 
     The conversations' threads are daemons: without this one, which takes new ones, the process ends.
     """
+    turns = Turns(AT_ONCE)
     with socket.socket(fileno=sys.stdin.fileno()) as parent:
         os.write(sys.stdout.fileno(), READY)
         while True:
@@ -53,7 +56,7 @@ def serve(*, on_gpu: bool) -> None:
             if not descriptors:  # it may hold no more, so the other end is closed
                 continue
             connection = socket.socket(fileno=descriptors[0])
-            Thread(target=_converse, args=(connection, on_gpu), daemon=True).start()
+            Thread(target=_converse, args=(connection, on_gpu, turns), daemon=True).start()
 
 
 def load_driver() -> InputContainer:
@@ -69,10 +72,10 @@ def load_driver() -> InputContainer:
     return container
 
 
-def _converse(connection: socket.socket, on_gpu: bool) -> None:
+def _converse(connection: socket.socket, on_gpu: bool, turns: Turns) -> None:
     output = connection.makefile("wb")
     try:
-        Conversation(connection, output, hung_up=lambda: None, on_gpu=on_gpu).hold()
+        Conversation(connection, output, hung_up=lambda: None, on_gpu=on_gpu, turns=turns).hold()
     finally:
         with suppress(OSError):  # else who still waits for a request would keep it open
             connection.shutdown(socket.SHUT_RDWR)
