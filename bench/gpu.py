@@ -103,11 +103,13 @@ def floor_s(
     return (unit.frames * view + prefill) / ceilings.flops + unit.new_tokens * step / reading
 
 
-def measure_reference(engine: Engine, report: Report) -> dict[str, float]:
+def measure_reference(engine: Engine, room: int, report: Report) -> dict[str, float]:
     """One `generate` for one window, and for as many as one batch takes."""
     reference = Reference(engine.network)
     found: dict[str, float] = {}
     for unit, batch in ((UNIT_A, 64), (UNIT_B, 32)):
+        if unit.tokens > room:
+            continue
         windows = Windows(unit, engine.encoder)
         prompts = [
             engine.encoder.encode(windows.request(n).messages, PromptStyle(), CONTEXT)
@@ -253,7 +255,7 @@ def measure_checkpoint(
     read_each_step = sum(t.nbytes for t in [*network.llm.parameters(), *network.llm.buffers()]) - table  # fmt: skip
     try:
         if with_reference:
-            measure_reference(engine, report)
+            measure_reference(engine, room, report)
         for unit, rounds in ((UNIT_A, 5), (UNIT_B, 3)):
             if unit.tokens <= room:
                 _measure_unit(

@@ -8,7 +8,7 @@ import click
 from cli.beginning import checked
 from cli.failing import fails_with
 from cli.privacy import keep_private
-from serve.programs import WEB_ENVIRONMENT, gunicorn
+from serve.programs import WEB_MEMORY, gunicorn
 from serve.run import CannotServe
 from serve.run import demo as run_demo
 from serve.run import serve as run_serve
@@ -41,7 +41,9 @@ def web() -> None:
     tmp_dir = settings.data_dir / "tmp"
     tmp_dir.mkdir(parents=True, exist_ok=True)
     command = gunicorn(f"{settings.web_host}:{settings.web_port}", tmp_dir)
-    os.execve(command[0], list(command), {**WEB_ENVIRONMENT, **os.environ})
+    for name, value in WEB_MEMORY.items():
+        os.putenv(name, value)
+    os.execv(command[0], list(command))
 
 
 COMMANDS: Mapping[str, click.Command] = {

@@ -17,11 +17,8 @@ LONGEST_HEADER = 2**15  # bytes: the prompts of a resumable upload travel in one
 WORKER_GRACE = 20.0  # seconds to finish the windows in flight
 WEB_THREADS = 192  # each event stream, upload and paused player holds one
 WEB_KEEP_ALIVE = 15  # seconds, longer than a page waits between two questions; it holds no thread
-WEB_ENVIRONMENT = {
-    # glibc would hand the pieces of an upload back to the system one by one, and get each anew.
-    "MALLOC_MMAP_THRESHOLD_": str(2**22),
-    "MALLOC_TRIM_THRESHOLD_": str(2**24),
-}
+WEB_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**22), "MALLOC_TRIM_THRESHOLD_": str(2**24)}
+"""Without it glibc hands the pieces of an upload back to the system one by one, and gets each anew."""
 HUSHED = ("worker: Warm shutdown",)  # Celery's words at every end
 
 
@@ -55,7 +52,7 @@ def plan_programs(
     web = Program(
         "web",
         gunicorn(f"fd://{descriptor}", tmp_dir),
-        {**WEB_ENVIRONMENT, **env},
+        {**env, **WEB_MEMORY},
         fds=(descriptor,),
         grace=WEB_GRACE,
     )

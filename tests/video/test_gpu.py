@@ -162,7 +162,7 @@ def test_a_process_that_no_kill_ends_keeps_nobody_waiting(
     monkeypatch.setattr(gpu, "_REST_S", 0)
     monkeypatch.setattr(gpu, "SECONDS_TO_DIE", 0.2)
     other = write_clip(tmp_path / "other.mp4", [n * 40 for n in range(100)])
-    with closing(GpuDecoders(1, 2, SharedTables(), (STAND_IN,))) as shared:
+    with closing(GpuDecoders(1, 6, SharedTables(), (STAND_IN,))) as shared:
         hung = shared.pid
         with held(hung):
             os.kill(hung, signal.SIGSTOP)

@@ -23,6 +23,11 @@ class Asker:
     def give_back(self) -> None:
         self._go_on.release()
 
+    def end(self) -> None:
+        """Give the last turn back, and be done with it."""
+        self.give_back()
+        self._thread.join(PATIENCE_S)
+
     def _ask(self) -> None:
         name, turns, had, times = self._asks
         for _ in range(times):
@@ -73,3 +78,17 @@ def test_a_turn_that_ends_in_an_error_is_given_back() -> None:
     had = Queue[str]()
     Asker("next", turns, had, 1).give_back()
     assert had.get(timeout=PATIENCE_S) == "next"
+
+
+def test_who_waits_too_long_goes_on_without_one() -> None:
+    turns, had = Turns(1, patience_s=0.2), Queue[str]()
+    hung = Asker("hung", turns, had, 1)
+    assert had.get(timeout=PATIENCE_S) == "hung"
+    impatient = Asker("impatient", turns, had, 1)
+    assert had.get(timeout=PATIENCE_S) == "impatient"
+    impatient.end()
+    hung.end()
+    with turns.turn():  # there is still one, and no more
+        Asker("next", turns, had, 1).give_back()
+        with pytest.raises(Empty):
+            had.get(timeout=0.1)

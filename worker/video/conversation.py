@@ -123,14 +123,14 @@ class Conversation:
             on_gpu=self._on_gpu,
         )
         scaler = Scaler(values["width"], values["height"])
-        windows = sample_windows(request, table, scaler.picture)
-        while (window := self._next_window(windows)) is not None:
-            yield _messages(window)
+        with closing(sample_windows(request, table, scaler.picture)) as windows:
+            for _ in request.windows:
+                with self._turns.turn():
+                    if self._over.is_set():
+                        return
+                    window = next(windows)
+                yield _messages(window)
         yield [(DONE, b"", b"")]
-
-    def _next_window(self, windows: Iterator[Pictures]) -> Pictures | None:
-        with self._turns.turn():
-            return next(windows, None)
 
     def _read_requests(self) -> None:
         with suppress(ConnectionResetError):  # it hung up before it had read all answers

@@ -57,7 +57,7 @@ class Sampled:
     """What was decoded for one window."""
 
     frames: tuple[Frame, ...]  # in order, each once; none if nothing decodes there
-    decode_ms: float  # in the child, without its waiting for us
+    decode_ms: float  # in the child, without its waiting, for us or for a turn
 
 
 class Decoder:

@@ -180,6 +180,7 @@ class _GpuProcess:
         self.is_given_up = False
         self.last_words = ""
         self._complaints_told = 0
+        self._waiter: threading.Thread | None = None  # for the end of one that no kill ends
         self._control, theirs = socket.socketpair()
         try:
             with theirs:
@@ -230,7 +231,9 @@ class _GpuProcess:
         try:
             self._process.wait(SECONDS_TO_DIE)
         except subprocess.TimeoutExpired:
-            threading.Thread(target=self._process.wait, daemon=True).start()
+            if self._waiter is None:
+                self._waiter = threading.Thread(target=self._process.wait, daemon=True)
+                self._waiter.start()
         self._listener.join(SECONDS_TO_DIE)
         self._control.close()
         self._words.close()

@@ -1,7 +1,7 @@
 """The pictures of each window, decoded with as little work as gives them exactly."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from time import perf_counter
@@ -50,7 +50,7 @@ class Pictures:
 
 def sample_windows(
     request: Request, table: PacketTable, make_picture: MakePicture
-) -> Iterator[Pictures]:
+) -> Generator[Pictures, None, None]:
     """Yield the pictures of one window after the other. Raises AppErrors.
 
     On the GPU nothing is put up with: whatever goes wrong there raises Unsupported, for the CPU to do it.
