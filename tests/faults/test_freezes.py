@@ -84,6 +84,8 @@ def test_a_cancelled_job_stops_at_once(
     )
     assert seconds <= CANCELLED_WITHIN_S
     installation.wait_until_settled()
+    # Who gave its chunk up may have been putting the picture of its last window.
+    wait_for(lambda: not _on_the_way(installation), "the last picture")
     assert installation.faults() == []
 
 
