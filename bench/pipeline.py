@@ -41,9 +41,7 @@ class Run:
     video_seconds: float
     wall_seconds: float
     upload_seconds: float  # of the first submit, until the job is queued
-    stored: list[
-        tuple[float, int]
-    ]  # seconds since the first submit, and the windows stored by then
+    stored: list[tuple[float, int]]  # seconds since the first submit, windows stored by then
     cpu_seconds: float  # of the worker and its decoders
     windows: int
     window_ms: float  # median, from the end of the one before to the end of this one
