@@ -2,13 +2,15 @@
 
 Beside them, on the same sizes: PyTorch's own 4-bit product, and autoawq's kernels where that is installed.
 
-    python -m bench.linears [--json OUT] [--sweep]
+    python -m bench.linears [--json OUT] [--sweep [many]]
 
 Needs a CUDA GPU and about 12 GB of its memory. First each kernel is held to float64 on fresh random
 numbers, its memory poisoned with NaNs before, and each row to the same bits whatever stands beside
 it. Then medians of CUDA graph replays, over as many copies of a weight as the second-level cache
 can't hold. TB/s counts the bytes of the weights' numbers alone; "of copy" compares them with a copy of 1 GB.
-`--sweep` also times candidate blocks and parts: per shape, parts and rows the best blocks.
+`--sweep` also times candidate blocks and parts: per shape, parts and rows the best blocks; and for
+prompts, with the parts as they are set, AWQ's larger blocks beside a dequantised copy (`many`: only
+this).
 docs/performance.md, "Linears", says what to expect and how to read it.
 """
 
@@ -18,7 +20,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -38,6 +40,7 @@ from triton.runtime.errors import OutOfResources
 from worker.minicpm import awq_triton, linear_triton
 from worker.minicpm.awq import matmul_autoawq
 from worker.minicpm.awq_tiles import untile
+from worker.minicpm.split_k import count_parts
 
 SHAPES = {  # outputs, inputs
     "qkv": (6144, 4096),
@@ -49,7 +52,8 @@ SHAPES = {  # outputs, inputs
 LAYER = ("qkv", "o", "gate_up", "down")
 WAYS = ("library", "ours", "awq", "awq dequantised", "tinygemm", "autoawq")
 ROWS = (1, 2, 4, 8, 16, 32, 48, 64)
-MANY_ROWS = (96, 128, 192, 256)  # where the packed weight stops being the faster way
+MANY_ROWS = (96, 128, 192, 256, 320, 384, 448, 512)
+"""Where the packed weight stops being the faster way."""
 COLD_BYTES = 200 << 20  # four times the second-level cache
 REPLAYS = 9
 DEVICE = "cuda"
@@ -58,11 +62,17 @@ Product = Callable[[Tensor, Any], Tensor]
 
 SWEPT_ROWS = (16, 32, 64)
 SWEPT_PARTS = {"qkv": (3, 4, 5, 6, 8), "o": (4, 5, 6, 8), "gate_up": (1, 2), "down": (4, 6, 8, 12)}
-AWQ_BLOCKS = [
+AWQ_BLOCKS = (
+    *((64, 4, 3), (64, 4, 4), (64, 4, 5), (64, 4, 7)),
+    *((128, 8, 2), (128, 8, 3), (128, 8, 4), (128, 4, 3), (128, 4, 4), (256, 8, 3)),
+)
+MANY_ROWS_BLOCKS = [  # none spills on an H100
     awq_triton.Blocks(*numbers)
     for numbers in (
-        *((64, 4, 3), (64, 4, 4), (64, 4, 5), (64, 4, 7)),
-        *((128, 8, 2), (128, 8, 3), (128, 8, 4), (128, 4, 3), (128, 4, 4), (256, 8, 3)),
+        *((64, 64, 4, 3), (64, 128, 8, 3), (64, 256, 8, 2), (64, 256, 8, 3), (64, 256, 8, 4)),
+        *((128, 64, 4, 2), (128, 64, 4, 3), (128, 64, 8, 3)),
+        *((128, 128, 8, 2), (128, 128, 8, 3), (128, 128, 8, 4)),
+        *((256, 64, 8, 2), (256, 64, 8, 3)),
     )
 ]
 FLOAT_BLOCKS = [
@@ -127,9 +137,13 @@ def main() -> int:
     for name in SHAPES:
         report.figures += list(measure_shape(name, report.copy_tb_per_s))
     print_layers(report.figures)
-    if options.sweep:
+    if options.sweep == "all":
         report.swept = sweep()
         print_best(report.swept)
+    if options.sweep is not None:
+        many = sweep_many_rows()
+        print_best_many(many)
+        report.swept += many
     if options.json is not None:
         options.json.write_text(json.dumps(asdict(report), indent=1) + "\n")
     print(f"{perf_counter() - started:.0f} s in all")
@@ -217,31 +231,35 @@ def check(name: str) -> None:
     """Raise if a kernel strays from float64 or a row depends on its neighbours."""
     inputs = SHAPES[name][1]
     (weight,) = float_weights(name, 1)
-    _check_way(f"{name} float", inputs, weight, linear_triton.multiply, weight.double())
+    few = (64, 1, 2, 3, 7, 16, 17, 33, 48, 63)
+    _check_way(f"{name} float", inputs, weight, linear_triton.multiply, weight.double(), few)
     if name not in LAYER:
         return
     (packed,) = awq_weights(name, 1)
     q, z, s = untile(*packed)
     exact = ((q - z.repeat_interleave(128, 0)) * s.double().repeat_interleave(128, 0)).T
-    _check_way(f"{name} AWQ", inputs, packed, multiply_awq, exact)
+    _check_way(f"{name} AWQ", inputs, packed, multiply_awq, exact, (384, 65, 130, 300, *few))
     step = torch.finfo(torch.bfloat16).eps
     dense = awq_triton.dequantise(*packed, dtype=torch.bfloat16)
     if ((dense.double() - exact).abs() > step * exact.abs()).any():
         raise AssertionError(f"{name}: the dequantised weight is wrong")
 
 
-def _check_way(label: str, inputs: int, weight: Any, multiply: Product, exact: Tensor) -> None:
+def _check_way(
+    label: str, inputs: int, weight: Any, multiply: Product, exact: Tensor, counts: Sequence[int]
+) -> None:
+    """Try so many rows; the first number is the largest."""
     step = torch.finfo(torch.bfloat16).eps
-    x = torch.randn(64, inputs, device=DEVICE, dtype=torch.bfloat16)
+    x = torch.randn(counts[0], inputs, device=DEVICE, dtype=torch.bfloat16)
     wanted = x.double() @ exact.T
     together = _poisoned(multiply, x, weight)
-    for rows in (64, 1, 2, 3, 7, 16, 17, 33, 48, 63):
+    for rows in counts:
         y = _poisoned(multiply, x[:rows], weight)
         error = (y.double() - wanted[:rows]).abs().max()
         if not error < 2 * step * wanted[:rows].abs().max():
             raise AssertionError(f"{label}, {rows} rows: off by {error}")
         if not torch.equal(y, together[:rows]):
-            raise AssertionError(f"{label}, {rows} rows: other bits than beside 64")
+            raise AssertionError(f"{label}, {rows} rows: other bits than beside {counts[0]}")
 
 
 def _poisoned(multiply: Product, x: Tensor, weight: Any) -> Tensor:
@@ -347,7 +365,8 @@ def sweep() -> list[Swept]:
         ("awq", name, rows, parts, blocks)
         for name in LAYER
         for parts in SWEPT_PARTS[name]
-        for rows, blocks in product(SWEPT_ROWS, AWQ_BLOCKS)
+        for rows, numbers in product(SWEPT_ROWS, AWQ_BLOCKS)
+        for blocks in (awq_triton.Blocks(rows, *numbers),)
     ]
     compile_all(candidates)
     print(f"\n{len(candidates)} candidates compiled ({perf_counter() - started:.0f} s)", flush=True)
@@ -363,6 +382,34 @@ def sweep() -> list[Swept]:
                 continue
             swept.append(Swept(way, name, rows, parts, tuple(asdict(blocks).values()), us))
     print(f"timed ({perf_counter() - started:.0f} s)")
+    return swept
+
+
+def sweep_many_rows() -> list[Swept]:
+    """Time AWQ's larger blocks at a prompt's rows."""
+    started = perf_counter()
+    parts = {name: count_parts(SHAPES[name][0], SHAPES[name][1] // 128) for name in LAYER}
+    candidates = [
+        ("awq", name, rows, parts[name], blocks)
+        for name in LAYER
+        for rows, blocks in product(MANY_ROWS, MANY_ROWS_BLOCKS)
+    ]
+    compile_all([c for c in candidates if c[2] == MANY_ROWS[0]])  # any number of rows is the same
+    swept = []
+    for name in LAYER:
+        weights = awq_weights(name)
+        for way, _, rows, count, blocks in (c for c in candidates if c[1] == name):
+            x = torch.randn(rows, SHAPES[name][1], device=DEVICE, dtype=torch.bfloat16)
+            try:
+                us = time_product(_with(way, count, blocks), x, weights)
+            except OutOfResources:
+                continue
+            swept.append(Swept(way, name, rows, count, tuple(asdict(blocks).values()), us))
+        for rows in MANY_ROWS:
+            x = torch.randn(rows, SHAPES[name][1], device=DEVICE, dtype=torch.bfloat16)
+            us = time_product(multiply_dequantised, x, weights)
+            swept.append(Swept("awq dequantised", name, rows, 1, (), us))
+    print(f"\n{len(candidates)} candidates for many rows ({perf_counter() - started:.0f} s)")
     return swept
 
 
@@ -424,10 +471,35 @@ def print_best(swept: list[Swept]) -> None:
         print(f"{way:5}{rows:3} rows  {cells}")
 
 
+def print_best_many(swept: list[Swept]) -> None:
+    """Per number of rows all candidates by what a layer takes, and the best of each product."""
+    print("\nlayer's four products at a prompt's rows, ms: (rows, outputs, warps, stages)")
+    for rows in MANY_ROWS:
+        sums: dict[tuple[str, tuple[int, ...]], list[Swept]] = {}
+        for s in swept:
+            if s.rows == rows:
+                sums.setdefault((s.way, s.blocks), []).append(s)
+        whole = sorted(
+            (sum(s.us for s in same) / 1000, way, blocks)
+            for (way, blocks), same in sums.items()
+            if len(same) == len(LAYER)
+        )
+        print(f"{rows:5} " + "  ".join(f"{ms:.4f} {blocks or way}" for ms, way, blocks in whole))
+        for name in LAYER:
+            best = min((s for s in swept if (s.rows, s.shape) == (rows, name)), key=lambda s: s.us)
+            print(f"      {name:9}{best.us:7.1f} µs {best.blocks or best.way}")
+
+
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--sweep", action="store_true", help="also time candidate blocks and parts")
+    parser.add_argument(
+        "--sweep",
+        nargs="?",
+        const="all",
+        choices=("all", "many"),
+        help="also time candidate blocks and parts; many: only those for a prompt's rows",
+    )
     return parser.parse_args()
 
 

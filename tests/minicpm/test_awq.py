@@ -174,12 +174,15 @@ def check_rows_alone(device: str, dtypes: list[torch.dtype]) -> None:
     """A row has the same bits alone, beside others, in another place and once more."""
     from worker.minicpm import awq_triton
 
-    qweight, qzeros, scales, _ = random_linear(2048, 72)
+    qweight, qzeros, scales, _ = random_linear(2048, 200)
     tiled = tile(qweight.to(device), qzeros.to(device), scales.to(device))
     for dtype in dtypes:
-        x = torch.randn(64, 2048, generator=torch.Generator().manual_seed(5)).to(device, dtype)
+        x = torch.randn(300, 2048, generator=torch.Generator().manual_seed(5)).to(device, dtype)
         together = awq_triton.multiply_packed(x, tiled["tiles"], tiled["shared"])
-        for first, last in ((0, 1), (63, 64), (5, 21), (10, 40), (0, 64)):
+        for first, last in (
+            *((0, 1), (63, 64), (5, 21), (10, 40), (0, 64)),
+            *((299, 300), (60, 135), (100, 300), (3, 259), (0, 300)),
+        ):
             alone = awq_triton.multiply_packed(x[first:last], tiled["tiles"], tiled["shared"])
             assert torch.equal(alone, together[first:last])
 
@@ -190,7 +193,9 @@ def test_triton_multiplies_with_the_exact_weight_on_a_gpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA GPU")
     dtypes = [torch.float16, torch.bfloat16]
-    check_triton("cuda", dtypes, SHAPES + REAL_INPUTS, [1, 2, 3, 7, 16, 17, 33, 64, 100, 131])
+    check_triton(
+        "cuda", dtypes, SHAPES + REAL_INPUTS, [1, 2, 3, 7, 16, 17, 33, 64, 100, 131, 384, 385]
+    )
     check_triton("cuda", [torch.float32], SHAPES, [3])
     check_rows_alone("cuda", dtypes)
 
@@ -210,7 +215,7 @@ def check_parts(rows: list[int]) -> None:
     scales = torch.ones(16, 72).half()
     scales[[0, 15]] = 4096
     numbers, zeros = torch.full((2048, 72), 7), torch.full((16, 72), 7)
-    x = torch.zeros(64, 2048).half()
+    x = torch.zeros(max(rows), 2048).half()
     for place, number, value in ((0, 8, 4096), (256, 8, 1), (384, 8, 1), (2047, 6, 4096)):
         numbers[place], x[:, place] = number, value
     tiled = tile(pack(numbers), pack(zeros), scales)
@@ -220,7 +225,15 @@ def check_parts(rows: list[int]) -> None:
 
 
 def test_the_parts_of_a_sum_are_the_same_for_any_number_of_rows() -> None:
-    run_interpreted("from tests.minicpm.test_awq import *; check_parts([1, 17, 33, 64])")
+    run_interpreted("from tests.minicpm.test_awq import *; check_parts([1, 17, 33, 64, 65, 150])")
+
+
+def test_many_rows_take_larger_blocks() -> None:
+    pytest.importorskip("triton", reason="needs Triton")
+    from worker.minicpm.awq_triton import constants
+
+    sizes = (1, 16, 17, 64, 65, 128, 129, 384)
+    assert [constants(rows, 1)["BLOCK_M"] for rows in sizes] == [16, 16, 32, 64, *[128] * 4]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """What only a GPU can show: parity there, recorded steps, our Triton kernels in place."""
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +16,15 @@ from bench.parity import CHECKPOINTS, compare
 from worker.minicpm import Message, PromptStyle, Request, Sampling, load
 from worker.minicpm.batch import Batch
 from worker.minicpm.config import read_config
+from worker.minicpm.footprint import FAST
 from worker.minicpm.graphs import Step
 from worker.minicpm.host_table import lend, new_table
+from worker.minicpm.network import Network
 from worker.minicpm.preprocess import Picture, to_patches
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
+from worker.minicpm.readings import TOKENS, Readings
 from worker.minicpm.tokenizer import TextTokenizer
+from worker.minicpm.warming import _answer
 from worker.minicpm.weights import load_network
 
 pytestmark = [
@@ -59,6 +66,119 @@ def test_recorded_steps_write_what_direct_ones_write(
     monkeypatch.setattr("worker.minicpm.batch.Graphs", _Direct)
     assert recorded == write()
     assert [len(tokens) for tokens in recorded] == [20, 0, 20, 20]
+
+
+def windows(path: Path, network: Network, picture: Callable[..., Picture]) -> list[EncodedPrompt]:
+    """Of pictures of two shapes and of words alone; all begin alike."""
+    encoder = PromptEncoder(TextTokenizer(path), network.config.picture)
+    system = Message("system", ("Say what is new in one sentence, and nothing else.",))
+    contents: list[tuple[str | Picture, ...]] = [
+        (picture(1), "What is new?"),
+        (picture(2), picture(3, 40, 60), "Before: nothing. What is new?"),
+        ("Tell me what was new. " * 3,),
+    ]
+    return [
+        encoder.encode([system, Message("user", parts)], PromptStyle(), 2000) for parts in contents
+    ]
+
+
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_recorded_reading_reads_what_a_direct_one_reads(
+    fixtures: Path, checkpoint: str, dtype: torch.dtype, picture: Callable[..., Picture]
+) -> None:
+    """One prompt, three, and one behind a known beginning; each is read, recorded and replayed.
+
+    Used memory is full of rubbish, and no other slot is written to.
+    """
+    path = fixtures / checkpoint
+    network = load_network(path, read_config(path), GPU, dtype)
+    atol, rtol = (1e-4, 0.0) if dtype == torch.float32 else (0.1, 0.05)
+    some = windows(path, network, picture)
+    with torch.inference_mode():
+        ours, theirs = (network.new_cache(6, 300) for _ in range(2))
+        readings = Readings(network, ours, 5, 512)
+        for prompts, slots, known in (
+            (some[:1], [3], [0]), (some, [2, 0, 1], [0, 0, 0]), (some[1:2], [2], [0]),
+            (some[:1], [2], [20]), (some[::-1], [0, 1, 3], [4, 5, 20]),
+        ):  # fmt: skip
+            seen = network.look([view for prompt in prompts for view in prompt.views])
+            for skip, prompt, slot in zip(known, prompts, slots, strict=True):
+                if skip:
+                    start = [EncodedPrompt(prompt.ids[:skip], ())]
+                    for cache in (ours, theirs):
+                        network.prefill(start, seen[:0], cache, [slot])
+            wanted = network.prefill(prompts, seen, theirs, slots, known)
+            untouched = ours.both[:, :, 4].clone()
+            for _ in range(3):
+                readings._x.fill_(torch.nan)
+                rubbish = [torch.full((2**n,), torch.nan, device=GPU) for n in range(10, 24)]
+                del rubbish
+                scores = readings(prompts, seen, slots, known)
+                torch.testing.assert_close(scores, wanted, atol=atol, rtol=rtol)
+            for prompt, slot in zip(prompts, slots, strict=True):
+                held, right = (
+                    cache.both[:, :, slot, :, : len(prompt.ids)] for cache in (ours, theirs)
+                )
+                torch.testing.assert_close(held, right, atol=atol, rtol=rtol)
+            assert torch.equal(ours.both[:, :, 4], untouched)
+        assert len(readings._recordings) > 1
+
+
+@pytest.mark.parametrize("tokens", [150, 8192])  # in a pass each, and all in one
+def test_what_is_recorded_shares_its_memory_and_answers_as_if_it_were_not(
+    fixtures: Path, picture: Callable[..., Picture], tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readings, looks and steps in turn, three times; other rows are being written meanwhile."""
+    path = fixtures / "bf16"
+    rule = Sampling(max_new_tokens=8, repetition_penalty=1.1)
+
+    def answer(recorded: int) -> list[list[int]]:
+        network = load_network(path, read_config(path), GPU, torch.float32)
+        if not recorded:
+            network.__dict__["_see_quickly"] = network.see
+        some = windows(path, network, picture)
+        pace = replace(FAST, tokens=tokens, recorded=recorded, kept_views=1)
+        batch = Batch(network, frozenset(), slots=7, room=300, pace=pace)
+        while batch.prepare():
+            pass
+        rows = [*batch.admit([EncodedPrompt((1, 2, 3), ())], [Sampling(max_new_tokens=40)])]
+        for _ in range(3):
+            rows += batch.admit(some, [rule] * 3)
+            for _ in range(7):
+                batch.step()
+            batch.collect()
+            for row in rows[-3:]:
+                batch.release(row)
+        assert len(batch._readings._recordings) == sum(size <= recorded for size in TOKENS)
+        return [row.tokens for row in rows]
+
+    recorded = answer(512)
+    monkeypatch.setattr("worker.minicpm.batch.Graphs", _Direct)
+    assert recorded == answer(0)
+    assert [len(row) for row in recorded] == [22, *[8] * 9]
+
+
+def test_recordings_of_readings_fit_into_the_memory_of_the_largest(fixtures: Path) -> None:
+    path = fixtures / "bf16"
+    network = load_network(path, read_config(path), GPU, torch.bfloat16)
+    batch = Batch(network, frozenset(), slots=2, room=300)
+    reserved = []
+    more = True
+    while more:
+        more = batch.prepare()
+        torch.cuda.empty_cache()
+        reserved.append(torch.cuda.memory_reserved(GPU))
+    assert len(reserved) == len(TOKENS)
+    assert reserved[-1] - reserved[0] <= 24 << 20
+
+
+def test_an_engine_is_warmed_up(fixtures: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "worker.minicpm.warming")
+    with load(fixtures / "bf16", GPU, slots=2, room=2048) as engine:
+        _answer(engine)
+        assert len(engine._batch._readings._recordings) == len(TOKENS)
+    assert caplog.messages == ["the network was warmed up"]
 
 
 def test_a_recorded_look_sees_what_a_direct_one_sees(
@@ -121,7 +241,7 @@ def test_a_lent_table_is_read_where_it_lies(dtype: torch.dtype) -> None:
 class _Direct:
     """Does a step where Graphs would replay it."""
 
-    def __init__(self, step: Step, spare: int, device: torch.device) -> None:
+    def __init__(self, step: Step, spare: int, device: torch.device, pool: Any) -> None:
         self._step = step
 
     def __call__(self, slots: torch.Tensor) -> torch.Tensor:

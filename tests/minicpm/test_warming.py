@@ -1,14 +1,16 @@
 """A network is warmed up by made-up windows, and what came of that is told."""
 
 import logging
-from threading import Thread
+from itertools import count
+from threading import Event, Thread
 
 import pytest
 
 pytest.importorskip("torch", reason="the runtime needs PyTorch")
 
 from tests.journey.checkpoints import TINY
-from worker.minicpm import load
+from worker.minicpm import Message, Request, Sampling, load
+from worker.minicpm.batch import Batch
 from worker.minicpm.warming import _answer
 
 
@@ -36,3 +38,31 @@ def test_windows_without_room_are_told(caplog: pytest.LogCaptureFixture) -> None
     with load(TINY, slots=2, room=16) as engine:
         _answer(engine)
     assert "was not warmed up windows=2 of=2" in caplog.text
+
+
+def test_windows_are_answered_between_two_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, answered, enough = count(), Event(), 1000
+
+    def prepare(batch: Batch) -> bool:
+        return next(made) < enough or not answered.is_set()
+
+    monkeypatch.setattr(Batch, "prepare", prepare)
+    with load(TINY, slots=2) as engine:
+        preparing = Thread(target=engine.prepare)
+        preparing.start()
+        engine.comment(Request([Message("user", ("What?",))], Sampling(8)))
+        assert preparing.is_alive()
+        answered.set()
+        preparing.join(30)
+        assert not preparing.is_alive()
+    assert next(made) > enough
+
+
+def test_closing_ends_preparing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Batch, "prepare", lambda batch: True)
+    with load(TINY, slots=2) as engine:
+        preparing = Thread(target=engine.prepare)
+        preparing.start()
+    preparing.join(30)
+    assert not preparing.is_alive()
+    engine.prepare()  # of one that has ended

@@ -44,9 +44,10 @@ def attend_prompts(
 ) -> Tensor:  # fmt: skip
     """Mix for the packed queries (T, H, D) of R pieces of prompts → (T, H · D).
 
-    Row r's queries are q[starts[r]:starts[r + 1]]; query i of them stands at position before[r] + i
-    of slot slots[r] and sees everything up to itself. The piece's own keys and values, and what is
-    before them, are in the cache. `starts` is (R + 1,), `longest` the length of the longest piece.
+    Row r's queries are q[starts[r]:starts[r + 1]], if any; query i of them stands at position
+    before[r] + i of slot slots[r] and sees everything up to itself. The piece's own keys and values,
+    and what is before them, are in the cache. `starts` is (R + 1,); no piece is longer than
+    `longest`. For queries behind the last piece the result is rubbish.
     On a GPU a query's bits don't depend on how its prompt was cut into pieces.
     """
     if has_triton(q):
@@ -64,6 +65,8 @@ def attend_prompts_torch(
     ends, out = starts.tolist(), torch.empty_like(q)
     for row, (slot, past) in enumerate(zip(slots.tolist(), before.tolist(), strict=True)):
         piece = slice(ends[row], ends[row + 1])
+        if piece.start == piece.stop:
+            continue
         span = past + ends[row + 1] - ends[row]
         own = q[piece].transpose(0, 1)[None]  # (1, H, n, D)
         k, v = keys[None, slot, :, :span], values[None, slot, :, :span]

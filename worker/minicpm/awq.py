@@ -119,6 +119,11 @@ class AwqLinear(nn.Module):
         for name, tensor in kept.items():
             self.register_buffer(name, tensor)
 
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the weight lies as `awq_tiles` lays it: buffers `tiles` and `shared`, in that order."""
+        return [name for name, _ in self.named_buffers(recurse=False)] == ["tiles", "shared"]
+
     def forward(self, x: Tensor) -> Tensor:  # (…, K) → (…, N)
         y = self.kernel.matmul(x.reshape(-1, self.inputs), *self.buffers(recurse=False))
         return y.reshape(*x.shape[:-1], self.outputs)

@@ -1,7 +1,8 @@
 """AWQ on a GPU: our Triton kernels. Importable only where Triton is.
 
 A few rows (decoding) are multiplied with the packed weight as it is read: memory traffic is all
-that counts. Many rows (prefill) get a dequantised copy and the library's matrix product.
+that counts. So is a window's prompt: by arithmetic it waits for x from the second-level cache, so
+its blocks are as large as registers allow. More rows get a dequantised copy and the library's product.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from worker.minicpm.awq import GROUP
 from worker.minicpm.split_k import add_parts, count_parts, counters
 
 FEW_ROWS = 384  # up to here the packed weight is multiplied
-MAX_BLOCK_M = 64
 ASSEMBLY = torch.version.hip is None and not triton.knobs.runtime.interpret  # it is NVIDIA's
 
 
@@ -24,13 +24,14 @@ ASSEMBLY = torch.version.hip is None and not triton.knobs.runtime.interpret  # i
 class Blocks:
     """The part of a product that one program computes, and how."""
 
+    rows: int
     outputs: int
     warps: int
     stages: int  # groups that are under way
 
 
-BLOCKS = {16: Blocks(64, 4, 4), 32: Blocks(64, 4, 4), 64: Blocks(64, 4, 3)}
-"""By the number of rows that a program computes."""
+BLOCKS = (Blocks(16, 64, 4, 4), Blocks(32, 64, 4, 4), Blocks(64, 64, 4, 3), Blocks(128, 128, 8, 3))
+"""Few rows take the first that holds them all, more the last."""
 
 
 def _assembly(magic: int, one: int, kind: str) -> tl.constexpr:
@@ -190,12 +191,11 @@ def multiply_packed(
 
 def constants(rows: int, parts: int, blocks: Blocks | None = None) -> dict[str, int]:
     """What the kernel for so many rows is compiled for."""
-    block_m = max(16, min(MAX_BLOCK_M, triton.next_power_of_2(rows)))
-    blocks = blocks or BLOCKS[block_m]
+    blocks = blocks or next((b for b in BLOCKS if b.rows >= rows), BLOCKS[-1])
     return {
         "PARTS": parts,
         "ASSEMBLY": ASSEMBLY,
-        "BLOCK_M": block_m,
+        "BLOCK_M": blocks.rows,
         "BLOCK_N": blocks.outputs,
         "STAGES": blocks.stages,
         "num_warps": blocks.warps,

@@ -16,9 +16,11 @@ from worker.minicpm.errors import NumbersOverflowed, PromptTooLong
 from worker.minicpm.footprint import FAST, Pace
 from worker.minicpm.graphs import Graphs, Step
 from worker.minicpm.ledger import OVERFLOWED, Ledger
+from worker.minicpm.linear import runs_triton
 from worker.minicpm.network import Network
 from worker.minicpm.prefixes import PrefixStore
 from worker.minicpm.prompt import EncodedPrompt
+from worker.minicpm.readings import Readings
 from worker.minicpm.sampling import Sampling, choose
 from worker.minicpm.sights import Sights
 from worker.minicpm.stopwatch import Mark, mark, milliseconds
@@ -67,11 +69,15 @@ class Batch:
         self._ledger = Ledger(slots + 1, room, vocabulary, sorted(stop_ids), device)
         self._prefixes = PrefixStore(pace.kept_tokens)
         self._sights = Sights(network.look, pace.kept_views)
+        recorded = pace.recorded if runs_triton(device) else 0  # torch's attention can't be
+        self._readings = Readings(network, self.cache, slots, recorded)
         self._rows: dict[int, Row] = {}  # by slot
         self._launches: deque[Launch] = deque()
+        if device.type == "cuda":
+            _ = network.llm.megakernel  # compiled while all else is made ready
         steps: list[Step] = [self._score, self._write_greedily, self._write_penalised]
         if device.type == "cuda":
-            steps = [Graphs(step, slots, device) for step in steps]
+            steps = [Graphs(step, slots, device, network.pool) for step in steps]
         self._do_score, self._do_write, self._do_write_penalised = steps
 
     @property
@@ -104,9 +110,8 @@ class Batch:
         begun = mark(self._device)
         seen = self._sights.look([view for prompt in prompts for view in prompt.views])
         looked = mark(self._device)
+        where = self._ledger.begin(slots, [len(prompt.ids) for prompt in prompts], samplings)
         scores = self._read(slots, prompts, seen)
-        where = upload(torch.tensor(slots), self._device)
-        self._ledger.begin(where, [len(prompt.ids) for prompt in prompts], samplings)
         rows = [
             Row(slot, sampling, sampling.new_dice())
             for slot, sampling in zip(slots, samplings, strict=True)
@@ -159,26 +164,37 @@ class Batch:
         row.gone = True
         del self._rows[row.slot]
 
+    @torch.inference_mode()
+    def prepare(self) -> bool:
+        """Record one of the sizes in which prompts are read; return whether there are more."""
+        return self._readings.prepare()
+
     def forget(self) -> None:
-        """Drop what is kept for later prompts: memory is short."""
+        """Drop what is kept for later prompts: memory is short.
+
+        Recordings stay: without them the same work takes as much memory.
+        """
         self._prefixes.clear()
         self._sights.clear()
 
     def _read(self, slots: Sequence[int], prompts: Sequence[EncodedPrompt], seen: Tensor) -> Tensor:
         """Prefill in passes of bounded size. Returns (B, V)."""
-        scores, views = [], 0
-        for first, stop in passes([len(prompt.ids) for prompt in prompts], self.pace.tokens):
+        scores: list[Tensor] = []
+        views = 0
+        runs = passes([len(prompt.ids) for prompt in prompts], self.pace.tokens)
+        for first, stop in runs:
             some, where = prompts[first:stop], slots[first:stop]
             count = sum(len(prompt.view_starts) for prompt in some)
             known = [
                 self._prefixes.restore(p, self.cache, s) for p, s in zip(some, where, strict=True)
             ]
             part = seen[views : views + count]
-            scores.append(self.network.prefill(some, part, self.cache, where, known))
+            read = self._readings(some, part, where, known)
+            scores.append(read if len(runs) == 1 else read.clone())  # the next pass overwrites it
             views += count
             for prompt, slot in zip(some, where, strict=True):
                 self._prefixes.remember(prompt, self.cache, slot)
-        return torch.cat(scores)
+        return scores[0] if len(runs) == 1 else torch.cat(scores)
 
     def _score(self, slots: Tensor) -> Tensor:
         """Read the newest token of slots (B,) on the device; return the scores (B, V) of the next."""
@@ -200,7 +216,7 @@ class Batch:
     def _choose(self, rows: Sequence[Row], where: Tensor, scores: Tensor) -> Tensor:
         """Choose a token per row (B,) from scores (B, V), each by its own rules."""
         rules = [row.sampling for row in rows]
-        penalised = any(rule.repetition_penalty != 1 for rule in rules)
+        penalised = any(row.asked and row.sampling.repetition_penalty != 1 for row in rows)
         ruled = self._ledger.rule(where, scores, penalised)
         chosen = choose(ruled, rules, [row.dice.random() for row in rows])
         return self._ledger.note(where, scores, chosen)

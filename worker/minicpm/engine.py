@@ -121,6 +121,8 @@ class Engine:
         self._running: dict[Row, _Ticket] = {}
         self._open: set[_Ticket] = set()  # whose threads listen
         self._changed = threading.Condition()
+        self._unprepared = False  # someone wants `prepare` done
+        self._prepared = threading.Event()
         self._stopped: BaseException | None = None
         sys.setswitchinterval(SWITCH_S)
         self._thread = threading.Thread(target=self._run, name="minicpm", daemon=True)
@@ -153,6 +155,16 @@ class Engine:
             ticket.abandoned = True
             with self._changed:
                 self._open.discard(ticket)
+
+    def prepare(self) -> None:
+        """Record how prompts of usual lengths are read, a length between two steps; blocks. On a GPU."""
+        with self._changed:
+            self._unprepared = self._stopped is None
+            if not self._unprepared:
+                return
+            self._prepared.clear()
+            self._changed.notify()
+        self._prepared.wait()
 
     def view_size(self, width: int, height: int, max_slices: int = 1) -> tuple[int, int]:
         """The (width, height) below which a picture of this size loses detail."""
@@ -239,6 +251,9 @@ class Engine:
                 stepped = self._step()
                 self._tell(self._batch.collect(AHEAD if stepped else 0))
                 self._drop_unwanted()
+                if self._unprepared and not self._batch.prepare():
+                    self._unprepared = False
+                    self._prepared.set()
         except BaseException as fault:
             self._stopped = fault
             raise
@@ -247,7 +262,9 @@ class Engine:
 
     def _wait_for_work(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._waiting or self._batch.busy)
+            self._changed.wait_for(
+                lambda: self._stopped or self._waiting or self._batch.busy or self._unprepared
+            )
             return self._stopped is None
 
     def _take_waiting(self) -> list[_Ticket]:
@@ -364,6 +381,7 @@ class Engine:
 
     def _end_all(self) -> None:
         with self._changed:
+            self._prepared.set()
             for ticket in self._open:
                 if ticket.done.is_set():
                     continue

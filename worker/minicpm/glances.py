@@ -6,6 +6,7 @@ takes to run them.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,15 +27,14 @@ class Glances:
     where they lie, so they must live as long.
     """
 
-    def __init__(self, see: See, remembered: Callable[[Grid], list[Tensor]]) -> None:
-        self._see, self._remembered = see, remembered
+    def __init__(self, see: See, remembered: Callable[[Grid], list[Tensor]], pool: Any) -> None:
+        self._see, self._remembered, self._pool = see, remembered, pool
         self._met: set[tuple[Grid, int]] = set()
         self._recordings: OrderedDict[tuple[Grid, int], tuple[Recording, list[Tensor]]]
         self._recordings = OrderedDict()
-        self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, patches: Tensor, grid: Grid) -> Tensor:
-        """The result is overwritten by the next call."""
+        """The result is overwritten by the next replay."""
         key = grid, len(patches)
         if key not in self._recordings and key not in self._met:
             self._met.add(key)

@@ -1,4 +1,8 @@
-"""Steps recorded as CUDA graphs: replaying one spares the launch of hundreds of kernels."""
+"""Steps recorded as CUDA graphs: replaying one spares the launch of hundreds of kernels.
+
+All recordings of a network (steps, looks, readings) share one pool of memory: they are replayed one
+after the other, so it is only as large as the most that one of them needs, and their results.
+"""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -23,7 +27,7 @@ class Recording:
 
     graph: torch.cuda.CUDAGraph
     given: Tensor
-    result: Tensor  # the next replay overwrites it
+    result: Tensor  # the next replay of any recording in the same pool may overwrite it
 
 
 class Graphs:
@@ -32,13 +36,12 @@ class Graphs:
     Rows that only fill up a recording work on slot `spare`, which holds no window.
     """
 
-    def __init__(self, step: Step, spare: int, device: torch.device) -> None:
-        self._step, self._spare, self._device = step, spare, device
+    def __init__(self, step: Step, spare: int, device: torch.device, pool: Any) -> None:
+        self._step, self._spare, self._device, self._pool = step, spare, device, pool
         self._recordings: dict[int, Recording] = {}
-        self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, slots: Tensor) -> Tensor:
-        """Do the step for slots (B,), on the host. The result is overwritten by the next step."""
+        """Do the step for slots (B,), on the host. The result is overwritten by the next replay."""
         size = recorded_rows(len(slots))
         if size not in self._recordings:
             spare = torch.full((size,), self._spare, device=self._device)

@@ -3,6 +3,8 @@
 Knows vectors and positions, no text and no pictures.
 """
 
+from functools import cached_property
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from worker.minicpm.attention import attend_prompts, attend_step
 from worker.minicpm.cache import KVCache, Pieces
 from worker.minicpm.config import LanguageConfig
 from worker.minicpm.linear import Linear
+from worker.minicpm.megakernel import Megakernel
 from worker.minicpm.pointwise import add_rms_norm, rotate_and_store, silu_mul
 
 
@@ -130,11 +133,18 @@ class LanguageModel(nn.Module):
 
     def decode_step(self, x: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache) -> Tensor:
         """Read a token (B, hidden) more in each of `slots` (B,), which hold `lengths`; return (B, V)."""
+        if self.megakernel is not None and self.megakernel.takes(len(x)):
+            return self._score(*self.megakernel.decode_step(x, slots, lengths, cache))
         update = None
         for layer in self._layers():
             x, update = layer.decode_step(x, update, cache, slots, lengths)
         assert update is not None
         return self._score(x, update)
+
+    @cached_property
+    def megakernel(self) -> Megakernel | None:
+        """Steps of few rows in one launch, where there is that. Ask only once the weights are packed."""
+        return Megakernel.of(self._layers())
 
     def _layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.model.layers if isinstance(layer, DecoderLayer)]

@@ -12,29 +12,35 @@ OVERFLOWED = -1  # in place of a token
 
 
 class Ledger:
-    """Tensors of one row per slot. All methods take `slots` (B,) int64 on the device."""
+    """Tensors of one row per slot. All methods but `begin` take `slots` (B,) int64 on the device."""
 
     def __init__(
         self, slots: int, room: int, vocabulary: int, stop_ids: Sequence[int], device: torch.device
     ) -> None:
         self._room, self._device = room, device
         self.newest = torch.zeros(slots, dtype=torch.long, device=device)  # token
-        self.lengths = torch.zeros(slots, dtype=torch.long, device=device)  # held in the cache
-        self._count = torch.zeros(slots, dtype=torch.long, device=device)  # tokens written
-        self._least = torch.zeros(slots, dtype=torch.long, device=device)  # before it may stop
+        self._wholes = torch.zeros(3, slots, dtype=torch.long, device=device)
+        # tokens held in the cache; to be written before a row may stop; written
+        self.lengths, self._least, self._count = self._wholes
         self._penalty = torch.ones(slots, device=device)
         self._written = torch.zeros(slots, vocabulary, dtype=torch.bool, device=device)
         self._true = torch.ones((), dtype=torch.bool, device=device)  # a graph takes no constant
         self._stops = torch.tensor(stop_ids, dtype=torch.long, device=device)
 
-    def begin(self, slots: Tensor, lengths: Sequence[int], samplings: Sequence[Sampling]) -> None:
-        """Note new rows whose prompts have these lengths."""
-        wholes = [lengths, [rule.min_new_tokens for rule in samplings]]
-        self.lengths[slots], self._least[slots] = upload(torch.tensor(wholes), self._device)
-        penalties = torch.tensor([rule.repetition_penalty for rule in samplings])
-        self._penalty[slots] = upload(penalties, self._device)
-        self._count.index_fill_(0, slots, 0)  # by index, a constant would wait for the device
-        self._written.index_fill_(0, slots, False)
+    def begin(
+        self, slots: Sequence[int], lengths: Sequence[int], samplings: Sequence[Sampling]
+    ) -> Tensor:
+        """Note new rows whose prompts have these lengths; return `slots` on the device."""
+        least = [rule.min_new_tokens for rule in samplings]
+        penalties = [rule.repetition_penalty for rule in samplings]
+        columns = [slots, lengths, least, [0] * len(slots), penalties]
+        facts = torch.tensor(columns, dtype=torch.float32)  # which holds such numbers exactly
+        facts = upload(facts, self._device)
+        wholes = facts[:4].long()
+        where = wholes[0]
+        self._wholes[:, where], self._penalty[where] = wholes[1:], facts[4]
+        self._written.index_fill_(0, where, False)  # by index, a constant would wait for the device
+        return where
 
     def grow(self, slots: Tensor) -> None:
         """One token more is in the cache. The spare slot's count goes round, as nobody resets it."""

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from worker.minicpm.cache import KVCache, Pieces
+from worker.minicpm.cache import KVCache
 from worker.minicpm.config import Config
 from worker.minicpm.glances import Glances, See, portions
 from worker.minicpm.language import LanguageModel
 from worker.minicpm.preprocess import View, to_patches
 from worker.minicpm.prompt import EncodedPrompt
 from worker.minicpm.resampler import Resampler
+from worker.minicpm.sheet import Sheet, Spelling
 from worker.minicpm.transfer import upload
 from worker.minicpm.vision import Grid, VisionTower
 
@@ -71,7 +73,14 @@ class Network(nn.Module):
 
     @cached_property
     def _see_quickly(self) -> See:
-        return Glances(self.see, self.remembered) if self.device.type == "cuda" else self.see
+        if self.device.type != "cuda":
+            return self.see
+        return Glances(self.see, self.remembered, self.pool)
+
+    @cached_property
+    def pool(self) -> Any:
+        """The memory of all that is recorded of this network, on a GPU."""
+        return torch.cuda.graph_pool_handle()
 
     def prefill(
         self,
@@ -86,34 +95,22 @@ class Network(nn.Module):
         The first known[i] tokens of prompt i, all before its first view, are in the cache already.
         Returns the scores (B, V) of each prompt's next token.
         """
-        before = known or [0] * len(prompts)
-        lengths = [len(p.ids) - skip for p, skip in zip(prompts, before, strict=True)]
-        pieces = Pieces.plan(lengths, slots, before, self.device)
-        ids: list[int] = []
-        starts: list[int] = []
-        for prompt, skip in zip(prompts, before, strict=True):
-            starts += [len(ids) - skip + start for start in prompt.view_starts]
-            ids += prompt.ids[skip:]
-        return self.llm.prefill(self._embed(ids, starts, seen), cache, pieces)
+        queries = self.config.resampler.queries
+        sheet = Sheet.write(prompts, slots, known or [0] * len(prompts), queries)
+        pieces, spelling = sheet.read(upload(sheet.numbers, self.device))
+        shape = len(pieces.positions), self.config.language.hidden_size
+        x = torch.empty(shape, device=self.device, dtype=self.dtype)
+        self.spell(x, spelling, seen)
+        return self.llm.prefill(x, cache, pieces)
 
-    def _embed(self, ids: Sequence[int], starts: Sequence[int], seen: Tensor) -> Tensor:
-        """Vectors of words, and in the places that begin at `starts` those of views. (T, hidden)
+    def spell(self, x: Tensor, spelling: Spelling, seen: Tensor) -> None:
+        """Fill x (T, hidden) with the vectors of words, and of views (views, queries, hidden).
 
         No vector of a place is looked up: on a GPU the table is at the far end of a bus.
         """
-        numbers, is_word = torch.tensor(ids), torch.ones(len(ids), dtype=torch.bool)
-        places = (
-            torch.tensor(starts, dtype=torch.long)[:, None] + torch.arange(seen.shape[1])
-        ).flatten()
-        is_word[places] = False
-        words = is_word.nonzero().flatten()
-        hidden = self.config.language.hidden_size
-        x = torch.empty(len(ids), hidden, device=self.device, dtype=self.dtype)
-        found = self.llm.embed(upload(numbers[words], self.device))
-        x.index_copy_(0, upload(words, self.device), found)
-        if starts:
-            x.index_copy_(0, upload(places, self.device), seen.flatten(0, 1))
-        return x
+        x.index_copy_(0, spelling.words, self.llm.embed(spelling.ids))
+        if len(seen):
+            x.index_copy_(0, spelling.places, seen.flatten(0, 1))
 
     def decode_step(self, tokens: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache) -> Tensor:
         """Read token i (B,) into slot slots[i], behind the lengths[i] it holds. Returns (B, V)."""

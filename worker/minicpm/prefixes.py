@@ -1,7 +1,6 @@
 """Beginnings that many prompts share, read once: the system prompt and what goes with it."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -10,14 +9,6 @@ from worker.minicpm.prompt import EncodedPrompt
 
 SHORTEST = 16  # tokens; a shorter one is read again sooner than copied
 MOST_TOKENS = 2048  # kept of all together, if memory allows; what was not used for longest goes
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """Keys and values of a beginning. Each (layers, kv heads, tokens, head_dim)."""
-
-    keys: Tensor
-    values: Tensor
 
 
 def shared_length(prompt: EncodedPrompt) -> int:
@@ -31,7 +22,8 @@ class PrefixStore:
 
     def __init__(self, most_tokens: int = MOST_TOKENS) -> None:
         self._most_tokens = most_tokens
-        self._known: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        # each (2, layers, kv heads, tokens, head_dim): keys, values
+        self._known: OrderedDict[tuple[int, ...], Tensor] = OrderedDict()
 
     def restore(self, prompt: EncodedPrompt, cache: KVCache, slot: int) -> int:
         """Put what is known of the prompt's beginning into a slot; return how many tokens that is."""
@@ -41,8 +33,7 @@ class PrefixStore:
         if not length or prefix is None:
             return 0
         self._known.move_to_end(ids)
-        cache.keys[:, slot, :, :length] = prefix.keys
-        cache.values[:, slot, :, :length] = prefix.values
+        cache.both[:, :, slot, :, :length] = prefix
         return length
 
     def remember(self, prompt: EncodedPrompt, cache: KVCache, slot: int) -> None:
@@ -51,9 +42,7 @@ class PrefixStore:
         ids = prompt.ids[:length]
         if not length or length > self._most_tokens or ids in self._known:
             return
-        self._known[ids] = Prefix(
-            cache.keys[:, slot, :, :length].clone(), cache.values[:, slot, :, :length].clone()
-        )
+        self._known[ids] = cache.both[:, :, slot, :, :length].clone()
         while sum(map(len, self._known)) > self._most_tokens:
             self._known.popitem(last=False)
 

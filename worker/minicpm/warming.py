@@ -1,7 +1,7 @@
 """Does once, before anyone waits for it, what a GPU's first windows would have to wait for.
 
-Kernels are compiled and steps recorded when a number of rows or of pictures is met for the first
-time: some ten seconds in all, in the middle of the first large job.
+Kernels are compiled, and steps and readings recorded, when a number of rows, of pictures or of tokens
+is met for the first time: some ten seconds in all, in the middle of the first large job.
 """
 
 import logging
@@ -24,13 +24,15 @@ log = logging.getLogger(__name__)
 
 
 def warm_up(engine: Engine) -> None:
-    """Let the engine answer as many made-up windows as it has slots, beside whoever asks; on a GPU."""
+    """Let the engine prepare and answer as many made-up windows as it has slots, beside whoever asks;
+    on a GPU."""
     if engine.network.device.type == "cuda":
         threading.Thread(target=_answer, args=(engine,), name="warming", daemon=True).start()
 
 
 def _answer(engine: Engine) -> None:
     failures: list[MiniCPMError] = []
+    engine.prepare()  # before all else: what is recorded later fits into the memory of the largest
 
     def ask(number: int) -> None:
         try:

@@ -1,0 +1,203 @@
+"""A step in one launch: what it suits, that it compiles, and on a GPU that it writes what the
+separate kernels write."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the native runtime needs PyTorch")
+
+import torch
+from torch import Tensor, nn
+
+from worker.minicpm import megakernel
+from worker.minicpm.awq import GROUP, KERNELS, AwqLinear, Kernel
+from worker.minicpm.cache import KVCache
+from worker.minicpm.config import LanguageConfig
+from worker.minicpm.language import LanguageModel, RMSNorm
+from worker.minicpm.megakernel import CAPABILITY, ROWS, Megakernel, Shape
+
+GPU = torch.device("cuda:0")
+REAL = Shape(4096, 12288, 32, 8, blocks=132, memory=232448)
+ROOM, SLOTS = 2048, 9
+
+needs_gpu = pytest.mark.skipif(
+    not megakernel.runs_on(torch.device("cuda" if torch.cuda.is_available() else "cpu")),
+    reason="needs one of NVIDIA's Hopper GPUs",
+)
+
+
+def _compiler_is_there() -> bool:
+    try:
+        from worker.minicpm.nvrtc import compile_source
+
+        return bool(compile_source("", {}, CAPABILITY))
+    except (ImportError, RuntimeError):
+        return False
+
+
+needs_compiler = pytest.mark.skipif(
+    not _compiler_is_there(),
+    reason="needs CUDA's compiler, which PyTorch's CUDA builds bring along",
+)
+
+
+def test_it_suits_the_real_network_on_large_gpus() -> None:
+    assert REAL.suits
+    assert replace(REAL, blocks=170).suits
+    assert not replace(REAL, blocks=64).suits  # too many outputs for each
+    assert not replace(REAL, hidden=4096 + 64).suits
+    assert not replace(REAL, ffn=12288 + 16).suits
+    assert not replace(REAL, kv_heads=2).suits  # more queries than there are warps
+
+
+def test_a_network_on_the_cpu_has_none() -> None:
+    assert _network(LanguageConfig(256, 512, 1, 2, 1, 128, 8, 64, 1e-6, 1e6)).megakernel is None
+
+
+@needs_compiler
+@pytest.mark.parametrize("rows", ROWS)
+def test_it_compiles_without_a_gpu(rows: int) -> None:
+    from worker.minicpm.nvrtc import compile_source
+
+    source = Path(megakernel.__file__).with_suffix(".cu").read_text(encoding="utf-8")
+    check = f"static_assert(sizeof(Exchange) == {REAL.exchange_bytes(rows)});"
+    assert compile_source(source + check, REAL.defines(rows), CAPABILITY)
+
+
+@needs_compiler
+def test_what_does_not_compile_is_told() -> None:
+    from worker.minicpm.nvrtc import compile_source
+
+    with pytest.raises(RuntimeError, match="nonsense"):
+        compile_source("nonsense;", {}, CAPABILITY)
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [0],
+        [11],
+        [12],
+        [191],
+        [192],
+        [424],
+        [2047],
+        [424, 3],
+        [0, 2047],
+        [10, 424, 71, 300],
+        [2000, 1900, 0, 1],
+    ],
+)
+def test_it_writes_what_separate_kernels_write(lengths: list[int]) -> None:
+    """Stream, update, and the new keys and values, which stand in their place and nowhere else."""
+    model, ours, theirs, x, slots = _step(len(lengths))
+    where = torch.tensor(lengths, device=GPU)
+    kernel = Megakernel.of(model._layers())
+    assert kernel is not None
+    assert kernel.takes(len(lengths))
+    with torch.inference_mode():
+        stream, update = x, None
+        for layer in model._layers():
+            stream, update = layer.decode_step(stream, update, theirs, slots, where)
+        assert update is not None
+        before = ours.both.clone()
+        got = kernel.decode_step(x, slots, where, ours)
+        for mine, wanted in zip(got, (stream, update), strict=True):
+            assert _distance(mine, wanted) < 0.02
+        written = torch.zeros_like(before, dtype=torch.bool)
+        for slot, length in zip(slots.tolist(), lengths, strict=True):
+            written[:, :, slot, :, length] = True
+        assert torch.equal(ours.both[~written], before[~written])
+        assert _distance(ours.both[written], theirs.both[written]) < 0.02
+        for _ in range(20):  # the same bits again, which a race would not give
+            again = kernel.decode_step(x, slots, where, ours)
+            assert all(torch.equal(a, b) for a, b in zip(again, got, strict=True))
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_a_recording_of_it_goes_on_from_launch_to_launch() -> None:
+    """Steps of one and two rows in turn, through the model as the engine calls it."""
+    model, ours, theirs, x, slots = _step(2)
+    lengths = torch.tensor([30, 500], device=GPU)
+    assert model.megakernel is not None
+    with torch.inference_mode():
+        graphs = []
+        for rows in (1, 2):
+            model.decode_step(x[:rows], slots[:rows], lengths[:rows], ours)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                scores = model.decode_step(x[:rows], slots[:rows], lengths[:rows], ours)
+            graphs.append((rows, graph, scores))
+        model.__dict__["megakernel"] = None
+        for turn in range(30):
+            rows, graph, scores = graphs[turn % 2]
+            x.normal_()
+            lengths += 1
+            graph.replay()
+            wanted = model.decode_step(x[:rows], slots[:rows], lengths[:rows], theirs)
+            assert _distance(scores, wanted) < 0.02
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_what_is_not_finite_stays_so(odd: float) -> None:
+    """Taken as whole numbers, it could turn into some number: the overflow would not be seen."""
+    model, ours, _, x, slots = _step(2)
+    x[1, 77] = odd
+    with torch.inference_mode():
+        kernel = model.megakernel
+        assert kernel is not None
+        _, update = kernel.decode_step(x, slots, torch.tensor([5, 5], device=GPU), ours)
+    assert update[0].isfinite().all()
+    assert not update[1].isfinite().any()
+
+
+def _step(rows: int) -> tuple[LanguageModel, KVCache, KVCache, Tensor, Tensor]:
+    """Two layers of the real network's size, two caches that hold the same, and tokens and slots."""
+    torch.manual_seed(rows)
+    config = LanguageConfig(4096, 12288, 2, 32, 8, 128, 512, 4096, 1e-6, 1e6)
+    model = _network(config)
+    ours, theirs = (KVCache(config, SLOTS, ROOM, GPU, torch.bfloat16) for _ in range(2))
+    ours.both.normal_()
+    theirs.both.copy_(ours.both)
+    x = torch.randn(rows, config.hidden_size, device=GPU).bfloat16()
+    return model, ours, theirs, x, torch.tensor([5, 2, 7, 0][:rows], device=GPU)
+
+
+def _network(config: LanguageConfig) -> LanguageModel:
+    """A decoder with random AWQ weights; on the GPU if there is one."""
+    device = GPU if torch.cuda.is_available() else torch.device("cpu")
+    kernel = KERNELS["triton" if device.type == "cuda" else "torch"]
+    with torch.device(device):
+        model = LanguageModel(config).bfloat16()
+        for layer in model._layers():
+            for part, name in ((layer.self_attn, "qkv_proj"), (layer.self_attn, "o_proj"),
+                               (layer.mlp, "gate_up_proj"), (layer.mlp, "down_proj")):  # fmt: skip
+                setattr(part, name, _linear(getattr(part, name), kernel))
+    for module in model.modules():
+        if isinstance(module, RMSNorm):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    return model.requires_grad_(False)
+
+
+def _linear(plain: nn.Linear, kernel: Kernel) -> AwqLinear:
+    inputs, outputs = plain.in_features, plain.out_features
+    linear = AwqLinear(inputs, outputs, kernel)
+    qweight, qzeros, scales = linear.buffers()
+    for packed in (qweight, qzeros):
+        numbers = torch.randint(-(2**31), 2**31, packed.shape, dtype=torch.int64)
+        packed.copy_(numbers.to(torch.int32))
+    scales.copy_(torch.rand(inputs // GROUP, outputs) * 0.004 + 0.002)
+    linear.pack()
+    return linear
+
+
+def _distance(got: Tensor, wanted: Tensor) -> float:
+    return ((got.float() - wanted.float()).norm() / wanted.float().norm()).item()
