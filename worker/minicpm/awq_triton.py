@@ -1,8 +1,7 @@
 """AWQ on a GPU: our Triton kernels. Importable only where Triton is.
 
 A few rows (decoding) are multiplied with the packed weight as it is read: memory traffic is all
-that counts. So is a window's prompt: by arithmetic it waits for x from the second-level cache, so
-its blocks are as large as registers allow. More rows get a dequantised copy and the library's product.
+that counts. Many rows (prefill) get a dequantised copy and the library's matrix product.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,10 @@ from torch import Tensor
 from worker.minicpm.awq import GROUP
 from worker.minicpm.split_k import add_parts, count_parts, counters
 
-FEW_ROWS = 384  # up to here the packed weight is multiplied
+FEW_ROWS = 256  # up to here the packed weight is multiplied
+COPY = (
+    1 << 26
+)  # most numbers of a weight that are dequantised at once: memory is short on small cards
 ASSEMBLY = torch.version.hip is None and not triton.knobs.runtime.interpret  # it is NVIDIA's
 
 
@@ -30,7 +32,7 @@ class Blocks:
     stages: int  # groups that are under way
 
 
-BLOCKS = (Blocks(16, 64, 4, 4), Blocks(32, 64, 4, 4), Blocks(64, 64, 4, 3), Blocks(128, 128, 8, 3))
+BLOCKS = (Blocks(16, 64, 4, 4), Blocks(32, 64, 4, 4), Blocks(64, 64, 4, 3))
 """Few rows take the first that holds them all, more the last."""
 
 
@@ -148,13 +150,12 @@ def _matmul_kernel(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _dequantise_kernel(  # type: ignore[no-untyped-def]
-    tiles, shared, weight, inputs, outputs, BLOCK_N: tl.constexpr
+    tiles, shared, weight, inputs, first, outputs, all_outputs, BLOCK_N: tl.constexpr
 ):
-    """weight[n, k] = (q - z) · s, computed in float32."""
+    """weight[n, k] = (q - z) · s of output first + n, computed in float32."""
     group = tl.program_id(1)
     column = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    output = tl.minimum(column, outputs - 1)
-    place = group * outputs + output
+    place = group * all_outputs + first + tl.minimum(column, outputs - 1)
     words = tl.load(tiles + place[:, None] * 16 + tl.arange(0, 16)[None, :])
     common = tl.load(shared + place)
     planes = _centre_plainly(words, (common & 15)[:, None], tl.float32)
@@ -168,7 +169,19 @@ def matmul(x: Tensor, tiles: Tensor, shared: Tensor) -> Tensor:
     """(M, K) → (M, N) in x's dtype, accumulated in float32."""
     if len(x) <= FEW_ROWS and x.dtype != torch.float32:
         return multiply_packed(x, tiles, shared)
-    return F.linear(x, dequantise(tiles, shared, x.dtype))
+    return multiply_dequantised(x, tiles, shared)
+
+
+def multiply_dequantised(x: Tensor, tiles: Tensor, shared: Tensor) -> Tensor:
+    """Multiply by a dequantised copy, or by one part of the weight's after the other."""
+    outputs, share = shared.shape[1], COPY // x.shape[1]
+    if outputs <= share:
+        return F.linear(x, dequantise(tiles, shared, x.dtype, 0, outputs))
+    y = torch.empty(len(x), outputs, device=x.device, dtype=x.dtype)
+    for first in range(0, outputs, share):
+        weight = dequantise(tiles, shared, x.dtype, first, min(share, outputs - first))
+        torch.mm(x, weight.t(), out=y[:, first : first + len(weight)])
+    return y
 
 
 def multiply_packed(
@@ -202,11 +215,13 @@ def constants(rows: int, parts: int, blocks: Blocks | None = None) -> dict[str, 
     }
 
 
-def dequantise(tiles: Tensor, shared: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the weight (N, K)."""
-    groups, outputs = shared.shape
+def dequantise(
+    tiles: Tensor, shared: Tensor, dtype: torch.dtype, first: int, outputs: int
+) -> Tensor:
+    """Return the weight (outputs, K), from output `first` on."""
+    groups, all_outputs = shared.shape
     weight = torch.empty(outputs, groups * GROUP, device=tiles.device, dtype=dtype)
     _dequantise_kernel[(triton.cdiv(outputs, 64), groups)](
-        tiles, shared, weight, groups * GROUP, outputs, BLOCK_N=64
+        tiles, shared, weight, groups * GROUP, first, outputs, all_outputs, BLOCK_N=64
     )
     return weight

@@ -35,8 +35,7 @@ class Pace:
 
         What is recorded works in a pool of its own, as large as its largest recording. By arithmetic
         a look at `views` (0.18 GB frugally, 0.72 else) is more than the reading of `recorded` tokens
-        (0.1 of 384, whose weights are never unpacked; 0.27 of 2048, with an unpacked weight 0.47). So
-        these add nothing to what looks have taken, and what is launched directly is as before.
+        (with the largest part of a weight that is unpacked, 0.1: 0.15 of 384, 0.37 of 2048). So these add nothing to what looks have taken, and what is launched directly is as before.
         """
         work = max(self.tokens * 130_000, self.views * 45_000_000) + 450_000_000
         return work + self.kept_tokens * sizes.token + self.kept_views * sizes.view
