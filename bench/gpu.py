@@ -256,6 +256,9 @@ def measure_checkpoint(
     try:
         if with_reference:
             measure_reference(engine, room, report)
+        prepared = time.perf_counter()
+        engine.prepare()
+        report.add(f"{kind}: recording how prompts are read", time.perf_counter() - prepared, "s")
         for unit, rounds in ((UNIT_A, 5), (UNIT_B, 3)):
             if unit.tokens <= room:
                 _measure_unit(

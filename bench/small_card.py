@@ -39,6 +39,8 @@ def main() -> int:
     with load(Path(sys.argv[1]), GPU, slots=SLOTS, room=ROOM) as engine:
         tell("load", time.perf_counter() - begun, "s")
         tell_memory("loaded")
+        engine.prepare()
+        tell_memory("readings recorded")
         for turn in range(TURNS):
             tell(f"unit A, {SLOTS} at once, a window", measure_burst(engine, UNIT_A, SLOTS), "s")
             tell_memory(f"turn {turn + 1}")

@@ -34,8 +34,9 @@ class Pace:
         which don't fall together; 0.45 GB for scores, unpacked weights and recorded steps.
 
         What is recorded works in a pool of its own, as large as its largest recording. By arithmetic
-        a look at `views` (0.18 GB frugally, 0.72 else) is more than the reading of `recorded` tokens
-        (with the largest part of a weight that is unpacked, 0.1: 0.15 of 384, 0.37 of 2048). So these add nothing to what looks have taken, and what is launched directly is as before.
+        a look at `views` (0.18 GB frugally, 0.72 else) is more than the reading of `recorded` tokens:
+        0.15 of 384, 0.37 of 2048, the largest part of a weight that is unpacked (0.1) among it. So
+        these add nothing to what looks have taken, and what is launched directly is as before.
         """
         work = max(self.tokens * 130_000, self.views * 45_000_000) + 450_000_000
         return work + self.kept_tokens * sizes.token + self.kept_views * sizes.view

@@ -84,7 +84,6 @@ def _side_stream(device: torch.device) -> torch.cuda.Stream:
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """A graph of an engine that is gone must not be destroyed while another is recorded."""
-    gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:

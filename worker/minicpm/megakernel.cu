@@ -7,12 +7,8 @@
 // computes, so they go on while the others wait for each other. The others multiply what has
 // come.
 //
-// What all blocks need of all goes over in one of two ways. Either they write it, count themselves
-// ready and wait until all have done so; or it goes in words of eight bytes, two numbers and the time
-// that they are of, and whoever needs a word reads it until it is of the right time. The second way
-// spares making sure that what was written can be seen, but twice as much is read. Which is faster
-// where was measured. A word is written anew only after all blocks have answered to what it was:
-// each needs all of one vector for its part of the next.
+// After each part of a layer a block counts itself ready, and waits until all have: what they wrote
+// before, it can read.
 //
 // A product's inputs are taken as whole numbers of 16 bits, by the greatest of each group of 128: a
 // hundred times as exact as bfloat16, in which they come. As two bytes each they go through the
@@ -33,16 +29,18 @@ typedef long long i64;
 constexpr int WARPS = 12;  // that compute
 constexpr int THREADS = 32 * WARPS;
 constexpr int FETCHERS = 2;  // warps: one for weights, one for their scales and zeros
-constexpr int UNDER_WAY = 3;  // slots that are asked for and not there yet; with more, all else would queue behind them
+constexpr int UNDER_WAY = 2;  // slots that are asked for and not there yet; with more, all else would queue behind them
 constexpr int GROUP = 128;  // inputs that share a scale and a zero point
 constexpr int TILE = 16;  // outputs that a warp multiplies at once
 constexpr int TILE_BYTES = TILE * GROUP / 2, SHARED_BYTES = TILE * 4;  // of one group
-constexpr int SLOT_BYTES = (WARPS * (TILE_BYTES + SHARED_BYTES) + 127) / 128 * 128;
+constexpr int TOGETHER = 2;  // groups of a tile in a slot: a warp multiplies them side by side
+constexpr int SCALES_AT = WARPS * TOGETHER * TILE_BYTES;  // in a slot
+constexpr int SLOT_BYTES = SCALES_AT + WARPS * TOGETHER * SHARED_BYTES;
+static_assert(SLOT_BYTES % 128 == 0, "slots are aligned");
 constexpr int D = 128;  // numbers of a head
 constexpr int QUERIES = HEADS / KV_HEADS;  // heads that share a kv head
 constexpr int QKV = (HEADS + 2 * KV_HEADS) * D;
 constexpr int MIXED = HEADS * D;
-constexpr int TURNS_AT_ONCE = 2;  // that a warp multiplies
 constexpr int POSITIONS = 3;  // that a warp attends to at once
 constexpr int PIECES = BLOCKS / (KV_HEADS * ROWS);  // most that share a row's kv head, a block each
 static_assert(PIECES >= 1, "too many rows for so few multiprocessors");
@@ -63,7 +61,7 @@ struct Product {
     static constexpr int UNITS = SEGMENTS * TILES;  // warps that one group keeps busy
     static_assert(UNITS <= WARPS, "too many outputs for so few multiprocessors");
     static constexpr int PARTS = WARPS / UNITS < GROUPS ? WARPS / UNITS : GROUPS;
-    static constexpr int TURNS = (GROUPS + PARTS - 1) / PARTS;  // slots that go by
+    static constexpr int TURNS = ((GROUPS + PARTS - 1) / PARTS + TOGETHER - 1) / TOGETHER;  // slots that go by
 
     static __device__ int first_tile(int block) { return OUTPUTS / TILE * block / BLOCKS; }
     static __device__ int tiles(int block) { return first_tile(block + 1) - first_tile(block); }
@@ -81,15 +79,15 @@ struct Layer {
     const bf16 *norm, *post_norm, *q_norm, *k_norm;
 };
 
-// What the blocks hand to each other. Words: two bfloat16 numbers or a float below a time.
+// What the blocks hand to each other.
 struct Exchange {
-    u64 qkv[ROWS][QKV / 2];
-    u64 attended[ROWS][HIDDEN / 2];  // what attention adds to the stream
-    u64 mixes[ROWS][KV_HEADS][PIECES][QUERIES * D];
-    u64 tops[ROWS][KV_HEADS][PIECES][QUERIES], totals[ROWS][KV_HEADS][PIECES][QUERIES];
+    bf16 qkv[ROWS][QKV];
     bf16 mixed[ROWS][MIXED];
+    bf16 attended[ROWS][HIDDEN];  // what attention adds to the stream
     bf16 gated[ROWS][FFN];
-    bf16 update[ROWS][HIDDEN];  // what the layer's end adds to the stream
+    bf16 update[ROWS][HIDDEN];  // what the layer's end adds to it
+    u64 mixes[ROWS][KV_HEADS][PIECES][QUERIES * D];  // a float each, below the time of its writing
+    u64 tops[ROWS][KV_HEADS][PIECES][QUERIES], totals[ROWS][KV_HEADS][PIECES][QUERIES];
     u32 ready;  // how often a block has been
     u32 time;  // what `ready` was when the launch before ended
 };
@@ -124,7 +122,7 @@ struct Desk {
     Piece piece;
 };
 constexpr int SLOTS = (MEMORY - (int)sizeof(Desk) - 128) / (SLOT_BYTES + 16);
-static_assert(SLOTS >= 4, "too little shared memory");
+static_assert(SLOTS >= 3, "too little shared memory");
 
 struct Shared {
     char slots[SLOTS][SLOT_BYTES];
@@ -221,41 +219,17 @@ struct Turn {
 
 // ---- Between blocks ----
 
-__device__ __forceinline__ void give(u64 &word, u32 bits, u32 time) {
-    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(&word), "l"((u64)time << 32 | bits) : "memory");
+// A few numbers for a few blocks go faster with their time in the same word: no flag is needed.
+__device__ __forceinline__ void give(u64 &word, float number, u32 time) {
+    const u64 bits = (u64)time << 32 | __float_as_uint(number);
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(&word), "l"(bits) : "memory");
 }
 
-__device__ __forceinline__ u32 get(const u64 &word, u32 time) {
+__device__ __forceinline__ float get(const u64 &word, u32 time) {
     u64 seen;
     do asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(seen) : "l"(&word) : "memory");
     while ((u32)(seen >> 32) != time);
-    return (u32)seen;
-}
-
-__device__ __forceinline__ float get_float(const u64 &word, u32 time) { return __uint_as_float(get(word, time)); }
-
-// Quads of the thread, two words each: from word 2 (THREADS · i + thread) on, below `end`. One is
-// waited for before the others are read: all that ask for all at once would ask too much.
-template <int COUNT>
-__device__ __forceinline__ void get_quads(uint2 (&quads)[COUNT], const u64 *words, int end, u32 time) {
-    get(words[2 * threadIdx.x], time);
-    bool ready;
-    do {
-        u64 seen[COUNT][2];
-        ready = true;
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) {
-            const int at = 2 * (i * THREADS + threadIdx.x);
-            if (at < end)
-                asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];" : "=l"(seen[i][0]), "=l"(seen[i][1]) : "l"(words + at) : "memory");
-        }
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) {
-            if (2 * (i * THREADS + threadIdx.x) >= end) continue;
-            quads[i] = make_uint2((u32)seen[i][0], (u32)seen[i][1]);
-            ready &= (u32)(seen[i][0] >> 32) == time && (u32)(seen[i][1] >> 32) == time;
-        }
-    } while (!ready);
+    return __uint_as_float((u32)seen);
 }
 
 // Before: what the block wrote for others. After `meet`: what all wrote can be read.
@@ -265,12 +239,12 @@ __device__ __forceinline__ void come(Exchange &exchange) {
         asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(&exchange.ready) : "memory");
 }
 
-__device__ __forceinline__ void meet(Exchange &exchange, u32 &ready) {
-    ready += BLOCKS;
+__device__ __forceinline__ void meet(Exchange &exchange, u32 &time) {
+    time += BLOCKS;
     if (threadIdx.x == 0) {
         u32 seen;
         do asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(&exchange.ready) : "memory");
-        while ((int)(seen - ready) < 0);
+        while ((int)(seen - time) < 0);
     }
     together();
 }
@@ -285,20 +259,21 @@ __device__ __forceinline__ void fetch(void *to, const char *from, u32 bytes, u64
         : "memory");
 }
 
-// Fetch the block's share of a weight, or of its scales and zeros: in each turn the next group of
-// every part.
+// Fetch the block's share of a weight, or of its scales and zeros: in each turn the next groups of
+// every part. A lane fetches what stands together: one group of a part and segment.
 template <class P>
 __device__ void fetch_product(Shared &shared, Turn &turn, Turn &landed, int &ahead, const char *weight, bool is_scale, u64 policy) {
+    static_assert(P::PARTS * P::SEGMENTS * TOGETHER <= 32, "lanes suffice");
     const int lane = threadIdx.x % 32, block = blockIdx.x;
     const int first = P::first_tile(block), count = P::tiles(block);
-    const int part = lane / P::SEGMENTS, segment = lane % P::SEGMENTS;
-    const int start = P::first_group(part), end = P::first_group(part + 1);
+    const int which = lane % TOGETHER, segment = lane / TOGETHER % P::SEGMENTS, part = lane / TOGETHER / P::SEGMENTS;
+    const int start = P::first_group(part) + which, end = P::first_group(part + 1);
     const int unit = is_scale ? SHARED_BYTES : TILE_BYTES, bytes = count * unit;
     const i64 stride = (i64)P::SEGMENTS * P::OUTPUTS / TILE * unit;
     const char *from = weight + start * stride + (segment * P::OUTPUTS / TILE + first) * unit;
-    const int to = (is_scale ? WARPS * TILE_BYTES : 0) + (part * P::UNITS + segment * P::TILES) * unit;
+    const int to = (is_scale ? SCALES_AT : 0) + (which * WARPS + part * P::UNITS + segment * P::TILES) * unit;
     for (int i = 0; i < P::TURNS; i++) {
-        const bool mine = part < P::PARTS && start + i < end && count;
+        const bool mine = part < P::PARTS && start + i * TOGETHER < end && count;
         await(shared.empty[turn.slot], turn.parity ^ 1);
         if (ahead == UNDER_WAY) {
             await(shared.full[landed.slot], landed.parity);
@@ -310,7 +285,7 @@ __device__ void fetch_product(Shared &shared, Turn &turn, Turn &landed, int &ahe
         if (lane == 0) expect(shared.full[turn.slot], all);
         __syncwarp();
         if (mine) fetch(shared.slots[turn.slot] + to, from, bytes, shared.full[turn.slot], policy);
-        from += stride;
+        from += TOGETHER * stride;
         turn.next();
     }
 }
@@ -458,42 +433,34 @@ __device__ __forceinline__ void add_group(float (&total)[2], const Hand &hand) {
     total[1] += (float)lower * (scale_of(hand.lower_shared) * scale);
 }
 
-// Multiply what is fetched of a weight with `inputs`; leaves each warp's sums in `sums`. Several
-// turns at a time, so that one's waiting is the others' working.
+// Multiply what is fetched of a weight with `inputs`; leaves each warp's sums in `sums`.
 template <class P>
 __device__ void multiply(Shared &shared, Turn &turn) {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
     const int part = warp / P::UNITS, unit = warp % P::UNITS;
     const bool has = part < P::PARTS && unit % P::TILES < P::tiles(blockIdx.x);
     const int start = P::first_group(part), count = has ? P::first_group(part + 1) - start : 0;
-    const u32 words = address(shared.slots) + (part * P::UNITS + unit) * TILE_BYTES + lane * 16;
-    const u32 scales = address(shared.slots) + WARPS * TILE_BYTES + (part * P::UNITS + unit) * SHARED_BYTES + g * 4;
+    const u32 words = address(shared.slots) + warp * TILE_BYTES + lane * 16;
+    const u32 scales = address(shared.slots) + SCALES_AT + warp * SHARED_BYTES + g * 4;
     u32 inputs = address(shared.desk.inputs) + g * LINE + start * GROUP + q * 16;
     u32 group = address(shared.desk.groups) + (q * (WIDEST / GROUP) + start) * sizeof(Group);
     float total[2] = {};
-    Hand hands[TURNS_AT_ONCE] = {};
+    Hand hands[TOGETHER] = {};
 #pragma unroll 1
-    for (int i = 0; i < P::TURNS; i += TURNS_AT_ONCE) {
-        Turn next = turn;
+    for (int i = 0; i < P::TURNS; i++) {
+        await(shared.full[turn.slot], turn.parity);
+        const u32 slot = turn.slot * SLOT_BYTES;
 #pragma unroll
-        for (int j = 0; j < TURNS_AT_ONCE; j++) {
-            if (i + j >= P::TURNS) break;
-            await(shared.full[next.slot], next.parity);
-            const u32 slot = next.slot * SLOT_BYTES;
-            if (i + j < count) load(hands[j], words + slot, scales + slot, inputs + j * GROUP, group + j * sizeof(Group));
-            next.next();
-        }
+        for (int j = 0; j < TOGETHER; j++)
+            if (i * TOGETHER + j < count)
+                load(hands[j], words + slot + j * WARPS * TILE_BYTES, scales + slot + j * WARPS * SHARED_BYTES, inputs + j * GROUP, group + j * sizeof(Group));
 #pragma unroll
-        for (int j = 0; j < TURNS_AT_ONCE; j++)
-            if (i + j < count) add_group(total, hands[j]);
+        for (int j = 0; j < TOGETHER; j++)
+            if (i * TOGETHER + j < count) add_group(total, hands[j]);
         __syncwarp();
-#pragma unroll
-        for (int j = 0; j < TURNS_AT_ONCE; j++) {
-            if (i + j >= P::TURNS) break;
-            if (lane == 0) arrive(shared.empty[turn.slot]);
-            turn.next();
-        }
-        inputs += TURNS_AT_ONCE * GROUP, group += TURNS_AT_ONCE * sizeof(Group);
+        if (lane == 0) arrive(shared.empty[turn.slot]);
+        turn.next();
+        inputs += TOGETHER * GROUP, group += TOGETHER * sizeof(Group);
     }
     if (q < ROWS) shared.desk.sums[warp][q][g] = total[0], shared.desk.sums[warp][q][g + 8] = total[1];
     together();
@@ -508,26 +475,15 @@ __device__ __forceinline__ float whole(const Desk &desk, int unit, int row, int 
     return rounded(sum);
 }
 
-// Hand the block's outputs on, as `on(row, output, pair)`.
-template <class P, class On>
-__device__ __forceinline__ void hand_on(const Desk &desk, On on) {
+// Store the block's outputs to (ROWS, OUTPUTS).
+template <class P>
+__device__ void store(const Desk &desk, bf16 *out) {
     const int first = P::first_tile(blockIdx.x) * TILE, count = P::tiles(blockIdx.x) * TILE / 2;
     for (int i = threadIdx.x; i < ROWS * count; i += THREADS) {
         const int row = i / count, output = i % count * 2, unit = output / TILE, at = output % TILE;
-        on(row, first + output, pair_of(whole<P>(desk, unit, row, at), whole<P>(desk, unit, row, at + 1)));
+        const u32 pair = pair_of(whole<P>(desk, unit, row, at), whole<P>(desk, unit, row, at + 1));
+        *(u32 *)(out + row * P::OUTPUTS + first + output) = pair;
     }
-}
-
-// As words of (ROWS, OUTPUTS / 2).
-template <class P>
-__device__ void give_outputs(const Desk &desk, u64 *words, u32 time) {
-    hand_on<P>(desk, [=](int row, int output, u32 pair) { give(words[(row * P::OUTPUTS + output) / 2], pair, time); });
-}
-
-// To (ROWS, OUTPUTS).
-template <class P>
-__device__ void store(const Desk &desk, bf16 *out) {
-    hand_on<P>(desk, [=](int row, int output, u32 pair) { *(u32 *)(out + row * P::OUTPUTS + output) = pair; });
 }
 
 __device__ __forceinline__ float silu(float gate) { return __fdividef(gate, 1 + exp2_fast(-gate * LOG2_E)); }
@@ -565,20 +521,28 @@ __device__ __forceinline__ NormWeight load_norm(const bf16 *weight) {
     return loaded;
 }
 
-// stream += update, rounded; inputs = that normalised by its root mean square.
-__device__ void normalise(Desk &desk, const uint2 (&update)[ROWS][QUADS], const NormWeight &weight, float eps) {
+// stream += update (ROWS, HIDDEN), rounded; inputs = that normalised by its root mean square.
+__device__ void normalise(Desk &desk, const bf16 *update, const NormWeight &weight, float eps) {
     uint2 stream[ROWS][QUADS] = {};
 #pragma unroll
     for (int row = 0; row < ROWS; row++) {
+        uint2 more[QUADS] = {};
         float squares = 0;
 #pragma unroll
         for (int i = 0; i < QUADS; i++) {
             const int k = (i * THREADS + threadIdx.x) * 4;
+            if (update && k < HIDDEN) more[i] = __ldcg((const uint2 *)(update + row * HIDDEN + k));
+        }
+#pragma unroll
+        for (int i = 0; i < QUADS; i++) {
+            const int k = (i * THREADS + threadIdx.x) * 4;
             if (k >= HIDDEN) continue;
-            const uint2 quad = *(const uint2 *)(desk.stream[row] + k);
-            stream[row][i] = make_uint2(sum_of_pairs(quad.x, update[row][i].x), sum_of_pairs(quad.y, update[row][i].y));
-            *(uint2 *)(desk.stream[row] + k) = stream[row][i];
-            const float2 a = split(stream[row][i].x), b = split(stream[row][i].y);
+            uint2 &quad = stream[row][i] = *(const uint2 *)(desk.stream[row] + k);
+            if (update) {
+                quad = make_uint2(sum_of_pairs(quad.x, more[i].x), sum_of_pairs(quad.y, more[i].y));
+                *(uint2 *)(desk.stream[row] + k) = quad;
+            }
+            const float2 a = split(quad.x), b = split(quad.y);
             squares += a.x * a.x + a.y * a.y + b.x * b.x + b.y * b.y;
         }
         squares = sum_of_warp(squares);
@@ -604,25 +568,19 @@ __device__ void normalise(Desk &desk, const uint2 (&update)[ROWS][QUADS], const 
     together();
 }
 
-// What all blocks have written to a row of LENGTH.
-template <int LENGTH, int COUNT>
-__device__ __forceinline__ void read_quads(uint2 (&quads)[COUNT], const bf16 *from) {
-#pragma unroll
-    for (int i = 0; i < COUNT; i++) {
-        const int k = (i * THREADS + threadIdx.x) * 4;
-        quads[i] = k < LENGTH ? __ldcg((const uint2 *)(from + k)) : make_uint2(0, 0);
-    }
-}
-
 // inputs = what all blocks have written to (ROWS, LENGTH).
 template <int LENGTH>
 __device__ void take(Desk &desk, const bf16 *from) {
     constexpr int COUNT = (LENGTH / 4 + THREADS - 1) / THREADS;
 #pragma unroll 1
     for (int row = 0; row < ROWS; row++) {
-        uint2 quads[COUNT];
+        uint2 quads[COUNT] = {};
         float4 numbers[COUNT];
-        read_quads<LENGTH>(quads, from + row * LENGTH);
+#pragma unroll
+        for (int i = 0; i < COUNT; i++) {
+            const int k = (i * THREADS + threadIdx.x) * 4;
+            if (k < LENGTH) quads[i] = __ldcg((const uint2 *)(from + row * LENGTH + k));
+        }
 #pragma unroll
         for (int i = 0; i < COUNT; i++) {
             const float2 a = split(quads[i].x), b = split(quads[i].y);
@@ -672,12 +630,12 @@ __device__ __forceinline__ void load_held(Held &held, const Piece &piece, int fi
 
 // Normalise a head, round it, turn its pairs; a warp does it. A thread has numbers 2i, 2i + 1 of
 // each half: number n is turned with n + D / 2.
-__device__ void turn_head(const u64 *words, u32 time, const bf16 *weight, float eps, const Cache &cache, int position, float *out) {
-    const int lane = threadIdx.x % 32, at = lane * 2;
+__device__ void turn_head(const bf16 *head, const bf16 *weight, float eps, const Cache &cache, int position, float *out) {
+    const int at = threadIdx.x % 32 * 2;
+    const float2 one = split(__ldcg((const u32 *)(head + at))), two = split(__ldcg((const u32 *)(head + D / 2 + at)));
     const float2 cosine = *(const float2 *)(cache.cos + (i64)position * D + at);
     const float2 sine = *(const float2 *)(cache.sin + (i64)position * D + at);
     const float2 factor = split(*(const u32 *)(weight + at)), other_factor = split(*(const u32 *)(weight + D / 2 + at));
-    const float2 one = split(get(words[lane], time)), two = split(get(words[D / 4 + lane], time));
     const float squares = sum_of_warp(one.x * one.x + one.y * one.y + two.x * two.x + two.y * two.y);
     const float scale = rsqrtf(squares / D + eps);
     const float ax = rounded(one.x * scale * factor.x), ay = rounded(one.y * scale * factor.y);
@@ -687,21 +645,20 @@ __device__ void turn_head(const u64 *words, u32 time, const bf16 *weight, float 
 }
 
 // Make ready what a piece needs of the newest token; the last piece also puts it into the cache.
-__device__ void begin_piece(Desk &desk, const Piece &piece, const Layer &layer, const Cache &cache, const u64 *qkv, u32 time, float eps) {
+__device__ void begin_piece(Desk &desk, const Piece &piece, const Layer &layer, const Cache &cache, const bf16 *qkv, float eps) {
     const int warp = threadIdx.x / 32, at = threadIdx.x % 32 * 4;
-    const u64 *row = qkv + piece.row * (QKV / 2);
+    const bf16 *row = qkv + piece.row * QKV;
     const i64 cell = piece.head + (i64)piece.length * D + at;
     if (warp < QUERIES) {
-        const u64 *head = row + (piece.kv_head * QUERIES + warp) * (D / 2);
-        turn_head(head, time, layer.q_norm, eps, cache, piece.length, desk.query[warp]);
+        const bf16 *head = row + (piece.kv_head * QUERIES + warp) * D;
+        turn_head(head, layer.q_norm, eps, cache, piece.length, desk.query[warp]);
     } else if (piece.is_last() && warp == QUERIES) {
-        turn_head(row + (HEADS + piece.kv_head) * (D / 2), time, layer.k_norm, eps, cache, piece.length, desk.new_key);
+        turn_head(row + (HEADS + piece.kv_head) * D, layer.k_norm, eps, cache, piece.length, desk.new_key);
         __syncwarp();
         const float4 key = *(const float4 *)(desk.new_key + at);
         *(uint2 *)(cache.keys + cell) = make_uint2(pair_of(key.x, key.y), pair_of(key.z, key.w));
     } else if (piece.is_last() && warp == QUERIES + 1) {
-        const u64 *head = row + (HEADS + KV_HEADS + piece.kv_head) * (D / 2) + at / 2;
-        const uint2 value = make_uint2(get(head[0], time), get(head[1], time));
+        const uint2 value = __ldcg((const uint2 *)(row + (HEADS + KV_HEADS + piece.kv_head) * D + at));
         const float2 a = split(value.x), b = split(value.y);
         *(float4 *)(desk.new_value + at) = make_float4(a.x, a.y, b.x, b.y);
         *(uint2 *)(cache.values + cell) = value;
@@ -782,10 +739,10 @@ __device__ void give_piece(const Desk &desk, const Piece &piece, const float *mi
             total += share * desk.totals[w][h];
             mix += share * mixes[w * QUERIES * D + i];
         }
-        give(exchange.mixes[row][kv_head][index][i], __float_as_uint(mix), time);
+        give(exchange.mixes[row][kv_head][index][i], mix, time);
         if (i % D) continue;
-        give(exchange.tops[row][kv_head][index][h], __float_as_uint(top), time);
-        give(exchange.totals[row][kv_head][index][h], __float_as_uint(total), time);
+        give(exchange.tops[row][kv_head][index][h], top, time);
+        give(exchange.totals[row][kv_head][index][h], total, time);
     }
     together();
 }
@@ -798,10 +755,10 @@ __device__ void join_pieces(const Piece &piece, float *room, Exchange &exchange,
     const int numbers = QUERIES * D / 2 * (piece.index + 1) / count * 2 - first;
     float *mixes = room, *tops = room + count * numbers, *totals = tops + count * QUERIES;
     for (int i = threadIdx.x; i < count * numbers; i += THREADS)
-        mixes[i] = get_float(exchange.mixes[row][kv_head][i / numbers][first + i % numbers], time);
+        mixes[i] = get(exchange.mixes[row][kv_head][i / numbers][first + i % numbers], time);
     for (int i = threadIdx.x; i < count * QUERIES; i += THREADS) {
-        tops[i] = get_float(exchange.tops[row][kv_head][i / QUERIES][i % QUERIES], time);
-        totals[i] = get_float(exchange.totals[row][kv_head][i / QUERIES][i % QUERIES], time);
+        tops[i] = get(exchange.tops[row][kv_head][i / QUERIES][i % QUERIES], time);
+        totals[i] = get(exchange.totals[row][kv_head][i / QUERIES][i % QUERIES], time);
     }
     together();
     for (int i = threadIdx.x * 2; i < numbers; i += THREADS * 2) {
@@ -840,56 +797,57 @@ extern "C" __global__ void __launch_bounds__(THREADS + FETCHERS * 32, 1) decode_
         return;
     }
     Turn turn = {0, 0};
-    u32 ready = *(volatile u32 *)&exchange.time;
+    u32 time = *(volatile u32 *)&exchange.time;
     const Piece &piece = desk.piece;
     float *mixes = (float *)desk.inputs;  // while no product needs them
     static_assert(sizeof(float) * WARPS * QUERIES * D <= sizeof(Desk::inputs), "room for the warps' mixes");
     for (int i = threadIdx.x; i < ROWS * HIDDEN / 8; i += THREADS) ((uint4 *)desk.stream)[i] = ((const uint4 *)x)[i];
     together();
     NormWeight norm = load_norm(layers[0].norm);
-    uint2 update[ROWS][QUADS] = {};
     for (int i = 0; i < layer_count; i++) {
         const Layer &layer = layers[i];
         const Cache cache = {keys + i * layer_size, values + i * layer_size, cos, sin, room};
-        const u32 time = ready + 1;  // of the layer; none is 0, which words are of at first
 
-        normalise(desk, update, norm, eps);
+        normalise(desk, i ? exchange.update[0] : nullptr, norm, eps);
         multiply<QkvProduct>(shared, turn);
-        give_outputs<QkvProduct>(desk, exchange.qkv[0], time);
+        store<QkvProduct>(desk, exchange.qkv[0]);
+        come(exchange);
+        Held held = {};
+        if (piece.count) load_held(held, piece, piece.start + threadIdx.x / 32, cache);
+        meet(exchange, time);
+
         if (piece.count) {
-            Held held = {};
-            load_held(held, piece, piece.start + threadIdx.x / 32, cache);
-            begin_piece(desk, piece, layer, cache, exchange.qkv[0], time, eps);
+            begin_piece(desk, piece, layer, cache, exchange.qkv[0], eps);
             mix_positions(desk, piece, held, cache, mixes);
             give_piece(desk, piece, mixes, exchange, time);
             join_pieces(piece, mixes, exchange, time);
         }
         come(exchange);
-        meet(exchange, ready);
+        norm = load_norm(layer.post_norm);
+        meet(exchange, time);
 
         take<MIXED>(desk, exchange.mixed[0]);
         multiply<OutProduct>(shared, turn);
-        give_outputs<OutProduct>(desk, exchange.attended[0], time);
-        norm = load_norm(layer.post_norm);
-        for (int row = 0; row < ROWS; row++) get_quads(update[row], exchange.attended[row], HIDDEN / 2, time);
+        store<OutProduct>(desk, exchange.attended[0]);
+        come(exchange);
+        meet(exchange, time);
 
-        normalise(desk, update, norm, eps);
+        normalise(desk, exchange.attended[0], norm, eps);
         multiply<GateUpProduct>(shared, turn);
         store_gated(desk, exchange.gated[0]);
         come(exchange);
-        meet(exchange, ready);
+        meet(exchange, time);
 
         take<FFN>(desk, exchange.gated[0]);
         multiply<DownProduct>(shared, turn);
-        if (i == layer_count - 1) break;
-        store<DownProduct>(desk, exchange.update[0]);
+        const bool more = i + 1 < layer_count;
+        store<DownProduct>(desk, more ? exchange.update[0] : update_out);
+        if (!more) break;
         come(exchange);
         norm = load_norm(layers[i + 1].norm);
-        meet(exchange, ready);
-        for (int row = 0; row < ROWS; row++) read_quads<HIDDEN>(update[row], exchange.update[row]);
+        meet(exchange, time);
     }
-    store<DownProduct>(desk, update_out);
     if (blockIdx.x) return;
     for (int i = threadIdx.x; i < ROWS * HIDDEN / 8; i += THREADS) ((uint4 *)stream_out)[i] = ((const uint4 *)desk.stream)[i];
-    if (threadIdx.x == 0) exchange.time = ready;  // all have read it: they have met since
+    if (threadIdx.x == 0) exchange.time = time;  // all have read it: they have put their flags up since
 }

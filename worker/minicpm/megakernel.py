@@ -66,9 +66,8 @@ class Shape:
     def exchange_bytes(self, rows: int) -> int:
         """Size of megakernel.cu's `Exchange`."""
         pieces = self.blocks // (self.kv_heads * rows)
-        qkv, mixed = (self.heads + 2 * self.kv_heads) * HEAD, self.heads * HEAD
-        words = (qkv + self.hidden) // 2 + pieces * self.heads * (HEAD + 2)
-        return rows * (8 * words + 2 * (mixed + self.ffn + self.hidden)) + 8
+        numbers = (2 * self.heads + 2 * self.kv_heads) * HEAD + 2 * self.hidden + self.ffn
+        return rows * (2 * numbers + 8 * pieces * self.heads * (HEAD + 2)) + 8
 
 
 class Megakernel:
