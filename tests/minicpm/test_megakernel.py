@@ -2,6 +2,7 @@
 separate kernels write."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,13 @@ import pytest
 pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from bench.steps import random_model
 from worker.minicpm import megakernel
-from worker.minicpm.awq import GROUP, KERNELS, AwqLinear, Kernel
 from worker.minicpm.cache import KVCache
 from worker.minicpm.config import LanguageConfig
-from worker.minicpm.language import LanguageModel, RMSNorm
+from worker.minicpm.language import LanguageModel
 from worker.minicpm.megakernel import CAPABILITY, ROWS, Megakernel, Shape
 
 GPU = torch.device("cuda:0")
@@ -33,7 +34,7 @@ def _compiler_is_there() -> bool:
     try:
         from worker.minicpm.nvrtc import compile_source
 
-        return bool(compile_source("", {}, CAPABILITY))
+        return bool(compile_source("", {}, {}, CAPABILITY))
     except (ImportError, RuntimeError):
         return False
 
@@ -54,17 +55,23 @@ def test_it_suits_the_real_network_on_large_gpus() -> None:
 
 
 def test_a_network_on_the_cpu_has_none() -> None:
-    assert _network(LanguageConfig(256, 512, 1, 2, 1, 128, 8, 64, 1e-6, 1e6)).megakernel is None
+    config = LanguageConfig(256, 512, 1, 2, 1, 128, 8, 64, 1e-6, 1e6)
+    assert random_model(config, torch.device("cpu")).megakernel is None
 
 
 @needs_compiler
 @pytest.mark.parametrize("rows", ROWS)
-def test_it_compiles_without_a_gpu(rows: int) -> None:
-    from worker.minicpm.nvrtc import compile_source
-
-    source = Path(megakernel.__file__).with_suffix(".cu").read_text(encoding="utf-8")
+def test_it_compiles_without_a_gpu(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its blocks hand to each other is as large as we say."""
+    sources = tmp_path / "cuda"
+    shutil.copytree(megakernel.SOURCES, sources)
     check = f"static_assert(sizeof(Exchange) == {REAL.exchange_bytes(rows)});"
-    assert compile_source(source + check, REAL.defines(rows), CAPABILITY)
+    with (sources / "step.cu").open("a") as file:
+        file.write(check)
+    monkeypatch.setattr(megakernel, "SOURCES", sources)
+    assert megakernel.compile_kernel(REAL, rows)
 
 
 @needs_compiler
@@ -72,7 +79,7 @@ def test_what_does_not_compile_is_told() -> None:
     from worker.minicpm.nvrtc import compile_source
 
     with pytest.raises(RuntimeError, match="nonsense"):
-        compile_source("nonsense;", {}, CAPABILITY)
+        compile_source("nonsense;", {}, {}, CAPABILITY)
 
 
 @pytest.mark.gpu
@@ -101,14 +108,11 @@ def test_it_writes_what_separate_kernels_write(lengths: list[int]) -> None:
     assert kernel is not None
     assert kernel.takes(len(lengths))
     with torch.inference_mode():
-        stream, update = x, None
-        for layer in model._layers():
-            stream, update = layer.decode_step(stream, update, theirs, slots, where)
-        assert update is not None
+        wanted = model.step_layers(x, slots, where, theirs)
         before = ours.both.clone()
         got = kernel.decode_step(x, slots, where, ours)
-        for mine, wanted in zip(got, (stream, update), strict=True):
-            assert _distance(mine, wanted) < 0.02
+        for mine, other in zip(got, wanted, strict=True):
+            assert _distance(mine, other) < 0.02
         written = torch.zeros_like(before, dtype=torch.bool)
         for slot, length in zip(slots.tolist(), lengths, strict=True):
             written[:, :, slot, :, length] = True
@@ -125,7 +129,8 @@ def test_a_recording_of_it_goes_on_from_launch_to_launch() -> None:
     """Steps of one and two rows in turn, through the model as the engine calls it."""
     model, ours, theirs, x, slots = _step(2)
     lengths = torch.tensor([30, 500], device=GPU)
-    assert model.megakernel is not None
+    kernel = model.megakernel  # recordings read what it holds
+    assert kernel is not None
     with torch.inference_mode():
         graphs = []
         for rows in (1, 2):
@@ -164,40 +169,12 @@ def _step(rows: int) -> tuple[LanguageModel, KVCache, KVCache, Tensor, Tensor]:
     """Two layers of the real network's size, two caches that hold the same, and tokens and slots."""
     torch.manual_seed(rows)
     config = LanguageConfig(4096, 12288, 2, 32, 8, 128, 512, 4096, 1e-6, 1e6)
-    model = _network(config)
+    model = random_model(config, GPU)
     ours, theirs = (KVCache(config, SLOTS, ROOM, GPU, torch.bfloat16) for _ in range(2))
     ours.both.normal_()
     theirs.both.copy_(ours.both)
     x = torch.randn(rows, config.hidden_size, device=GPU).bfloat16()
     return model, ours, theirs, x, torch.tensor([5, 2, 7, 0][:rows], device=GPU)
-
-
-def _network(config: LanguageConfig) -> LanguageModel:
-    """A decoder with random AWQ weights; on the GPU if there is one."""
-    device = GPU if torch.cuda.is_available() else torch.device("cpu")
-    kernel = KERNELS["triton" if device.type == "cuda" else "torch"]
-    with torch.device(device):
-        model = LanguageModel(config).bfloat16()
-        for layer in model._layers():
-            for part, name in ((layer.self_attn, "qkv_proj"), (layer.self_attn, "o_proj"),
-                               (layer.mlp, "gate_up_proj"), (layer.mlp, "down_proj")):  # fmt: skip
-                setattr(part, name, _linear(getattr(part, name), kernel))
-    for module in model.modules():
-        if isinstance(module, RMSNorm):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-    return model.requires_grad_(False)
-
-
-def _linear(plain: nn.Linear, kernel: Kernel) -> AwqLinear:
-    inputs, outputs = plain.in_features, plain.out_features
-    linear = AwqLinear(inputs, outputs, kernel)
-    qweight, qzeros, scales = linear.buffers()
-    for packed in (qweight, qzeros):
-        numbers = torch.randint(-(2**31), 2**31, packed.shape, dtype=torch.int64)
-        packed.copy_(numbers.to(torch.int32))
-    scales.copy_(torch.rand(inputs // GROUP, outputs) * 0.004 + 0.002)
-    linear.pack()
-    return linear
 
 
 def _distance(got: Tensor, wanted: Tensor) -> float:

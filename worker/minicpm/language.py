@@ -135,11 +135,17 @@ class LanguageModel(nn.Module):
         """Read a token (B, hidden) more in each of `slots` (B,), which hold `lengths`; return (B, V)."""
         if self.megakernel is not None and self.megakernel.takes(len(x)):
             return self._score(*self.megakernel.decode_step(x, slots, lengths, cache))
+        return self._score(*self.step_layers(x, slots, lengths, cache))
+
+    def step_layers(
+        self, x: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache
+    ) -> tuple[Tensor, Tensor]:
+        """What `Megakernel.decode_step` does, by separate kernels."""
         update = None
         for layer in self._layers():
             x, update = layer.decode_step(x, update, cache, slots, lengths)
         assert update is not None
-        return self._score(x, update)
+        return x, update
 
     @cached_property
     def megakernel(self) -> Megakernel | None:

@@ -1,4 +1,4 @@
-"""A step of few rows as one launch: see megakernel.cu. For AWQ weights on NVIDIA's Hopper GPUs; on
+"""A step of few rows as one launch: see cuda/step.cu. For AWQ weights on NVIDIA's Hopper GPUs; on
 others it was not tried.
 
 Numbers are rounded where the separate kernels round them; sums are taken in another order, so the
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from worker.minicpm.nvrtc import Kernel
 
 ROWS = (1, 2, 4)  # that a kernel is compiled for; with more, separate kernels are as fast
-HEAD, TILE, WARPS, FETCHERS = 128, 16, 12, 2  # as in megakernel.cu
+HEAD, TILE, WARPS, FETCHERS = 128, 16, 12, 2  # as in cuda/layout.cuh
 CAPABILITY = 9, 0  # of GPUs that it was tried on
+
+SOURCES = Path(__file__).parent / "cuda"
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Shape:
         }  # fmt: skip
 
     def exchange_bytes(self, rows: int) -> int:
-        """Size of megakernel.cu's `Exchange`."""
+        """Size of cuda/layout.cuh's `Exchange`."""
         pieces = self.blocks // (self.kv_heads * rows)
         numbers = (2 * self.heads + 2 * self.kv_heads) * HEAD + 2 * self.hidden + self.ffn
         return rows * (2 * numbers + 8 * pieces * self.heads * (HEAD + 2)) + 8
@@ -152,7 +154,7 @@ class Megakernel:
 
     @cached_property
     def _table(self) -> Tensor:
-        """Addresses of each layer's tensors, in the order of megakernel.cu's `Layer`."""
+        """Addresses of each layer's tensors, in the order of cuda/layout.cuh's `Layer`."""
         addresses: list[list[int]] = []
         for layer in self._layers:
             attn, mlp = layer.self_attn, layer.mlp
@@ -180,16 +182,21 @@ def runs_on(device: torch.device) -> bool:
     )
 
 
+def compile_kernel(shape: Shape, rows: int) -> bytes:
+    """Compile for so many rows. Raises RuntimeError where the work can't be done so."""
+    from worker.minicpm.nvrtc import compile_source
+
+    texts = {path.name: path.read_text(encoding="utf-8") for path in SOURCES.glob("*.cu*")}
+    return compile_source(texts.pop("step.cu"), texts, shape.defines(rows), CAPABILITY)
+
+
 def _compile(shape: Shape, rows: int) -> Future[bytes]:
     """Compile in a thread that ends with the process."""
     result: Future[bytes] = Future()
 
     def work() -> None:
         try:
-            from worker.minicpm.nvrtc import compile_source
-
-            source = Path(__file__).with_suffix(".cu").read_text(encoding="utf-8")
-            result.set_result(compile_source(source, shape.defines(rows), CAPABILITY))
+            result.set_result(compile_kernel(shape, rows))
         except Exception as error:  # noqa: BLE001 - raised again where the result is taken
             result.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
 

@@ -17,10 +17,15 @@ Argument = tuple[Tensor | int | float, Any]
 """A value and which of the four types above it has; a tensor stands for its address."""
 
 
-def compile_source(source: str, defines: Mapping[str, int], capability: tuple[int, int]) -> bytes:
+def compile_source(
+    source: str,
+    headers: Mapping[str, str],
+    defines: Mapping[str, int],
+    capability: tuple[int, int],
+) -> bytes:
     """Return the binary for GPUs of this compute capability; takes seconds and leaves Python's lock alone.
 
-    Raises RuntimeError with the compiler's words.
+    `headers` are what it includes, by name. Raises RuntimeError with the compiler's words.
     """
     options = [
         f"--gpu-architecture=sm_{capability[0]}{capability[1]}",
@@ -28,7 +33,12 @@ def compile_source(source: str, defines: Mapping[str, int], capability: tuple[in
         *(f"-D{key}={value}" for key, value in defines.items()),
     ]
     encoded = [option.encode() for option in options]
-    program = _checked(nvrtc.nvrtcCreateProgram(source.encode(), b"kernel.cu", 0, [], []))
+    names, texts = (
+        [text.encode() for text in texts] for texts in (headers.keys(), headers.values())
+    )
+    program = _checked(
+        nvrtc.nvrtcCreateProgram(source.encode(), b"kernel.cu", len(names), texts, names)
+    )
     try:
         (status,) = nvrtc.nvrtcCompileProgram(program, len(encoded), encoded)
         if status != nvrtc.nvrtcResult.NVRTC_SUCCESS:
