@@ -97,6 +97,17 @@ def test_every_window_of_a_batch_is_answered_as_alone(
     assert [len(answer) for answer in together] == [4, 5, 6]
 
 
+def test_a_penalty_counts_for_rows_that_are_drawn_too(network: Network) -> None:
+    """With one candidate a drawn row writes what a greedy one writes."""
+    prompt, greedy = text_prompt(1, 2, 3), Sampling(max_new_tokens=20, repetition_penalty=3.0)
+    drawn = replace(greedy, temperature=1.0, top_k=1, seed=1)
+    unpunished = replace(greedy, repetition_penalty=1.0)
+    (right,), (got,), (other,) = (
+        generate(network, [prompt], [rule], NEVER) for rule in (greedy, drawn, unpunished)
+    )
+    assert got == right != other
+
+
 def test_rows_join_and_leave_without_disturbing_others(network: Network) -> None:
     """Slot 0 is left, taken again, and slot 1 does not notice. What was written there is forgotten."""
     rule = Sampling(max_new_tokens=20, repetition_penalty=3.0)

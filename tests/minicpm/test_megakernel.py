@@ -20,7 +20,7 @@ from worker.minicpm.config import LanguageConfig
 from worker.minicpm.language import LanguageModel
 from worker.minicpm.megakernel import CAPABILITY, ROWS, Megakernel, Shape
 
-GPU = torch.device("cuda:0")
+GPU, CPU = torch.device("cuda:0"), torch.device("cpu")
 REAL = Shape(4096, 12288, 32, 8, blocks=132, memory=232448)
 ROOM, SLOTS = 2048, 9
 
@@ -56,7 +56,30 @@ def test_it_suits_the_real_network_on_large_gpus() -> None:
 
 def test_a_network_on_the_cpu_has_none() -> None:
     config = LanguageConfig(256, 512, 1, 2, 1, 128, 8, 64, 1e-6, 1e6)
-    assert random_model(config, torch.device("cpu")).megakernel is None
+    assert random_model(config, CPU).megakernel is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is for machines where it can't run")
+def test_where_it_can_not_run_steps_are_written_by_separate_kernels(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No compiler or no GPU: told once for each number of rows."""
+    config = LanguageConfig(256, 512, 1, 2, 1, 128, 8, 64, 1e-6, 1e6)
+    model = random_model(config, CPU)
+    kernel = Megakernel(model._layers(), replace(REAL, hidden=256, ffn=512, heads=2, kv_heads=1))
+    x, slots, lengths = torch.randn(2, 256).bfloat16(), torch.tensor([0, 1]), torch.tensor([0, 0])
+    with torch.inference_mode():
+        wanted = model.decode_step(x, slots, lengths, KVCache(config, 2, 8, CPU, torch.bfloat16))
+        model.__dict__["megakernel"] = kernel
+        for _ in range(2):
+            cache = KVCache(config, 2, 8, CPU, torch.bfloat16)
+            assert torch.equal(model.decode_step(x, slots, lengths, cache), wanted)
+    assert not kernel.takes(1)
+    assert not kernel.takes(3)  # that nobody compiled
+    assert [message[:36] for message in caplog.messages] == [
+        "steps are not one launch rows=2 reas",
+        "steps are not one launch rows=1 reas",
+    ]
 
 
 @needs_compiler
@@ -148,6 +171,38 @@ def test_a_recording_of_it_goes_on_from_launch_to_launch() -> None:
             graph.replay()
             wanted = model.decode_step(x[:rows], slots[:rows], lengths[:rows], theirs)
             assert _distance(scores, wanted) < 0.02
+
+
+FILL = """
+extern "C" __global__ void fill(int words) {
+    extern __shared__ unsigned int memory[];
+    for (int i = threadIdx.x; i < words; i += blockDim.x) *(volatile unsigned int *)(memory + i) = ~0u;
+}
+"""
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize("lengths", [[100], [20], [100, 30], [60, 60, 60, 60]])
+def test_what_others_left_in_shared_memory_is_not_read(lengths: list[int]) -> None:
+    """All of it is made no numbers before: one that is read spoils the step."""
+    from worker.minicpm.nvrtc import INT32, Kernel, compile_source
+
+    model, ours, theirs, x, slots = _step(len(lengths))
+    kernel = model.megakernel
+    assert kernel is not None
+    assert kernel.takes(len(lengths))
+    facts = torch.cuda.get_device_properties(GPU)
+    memory = facts.shared_memory_per_block_optin  # type: ignore[attr-defined]
+    fill = Kernel(compile_source(FILL, {}, {}, CAPABILITY), "fill", GPU, memory)
+    where = torch.tensor(lengths, device=GPU)
+    with torch.inference_mode():
+        wanted = model.step_layers(x, slots, where, theirs)
+        for _ in range(3):
+            fill.launch(facts.multi_processor_count, 512, [(memory // 4, INT32)])
+            got = kernel.decode_step(x, slots, where, ours)
+            for mine, other in zip(got, wanted, strict=True):
+                assert _distance(mine, other) < 0.02
 
 
 @pytest.mark.gpu

@@ -48,7 +48,7 @@ def test_windows_are_answered_between_two_recordings(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Batch, "prepare", prepare)
     with load(TINY, slots=2) as engine:
-        preparing = Thread(target=engine.prepare)
+        preparing = Thread(target=engine.prepare, daemon=True)
         preparing.start()
         engine.comment(Request([Message("user", ("What?",))], Sampling(8)))
         assert preparing.is_alive()
@@ -59,10 +59,40 @@ def test_windows_are_answered_between_two_recordings(monkeypatch: pytest.MonkeyP
 
 
 def test_closing_ends_preparing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Batch, "prepare", lambda batch: True)
+    begun = Event()
+
+    def prepare(batch: Batch) -> bool:
+        begun.set()
+        return True
+
+    monkeypatch.setattr(Batch, "prepare", prepare)
     with load(TINY, slots=2) as engine:
-        preparing = Thread(target=engine.prepare)
+        preparing = Thread(target=engine.prepare, daemon=True)
         preparing.start()
+        assert begun.wait(30)
     preparing.join(30)
     assert not preparing.is_alive()
-    engine.prepare()  # of one that has ended
+    late = Thread(target=engine.prepare, daemon=True)  # of one that has ended
+    late.start()
+    late.join(30)
+    assert not late.is_alive()
+
+
+def test_readings_are_prepared_before_windows_are_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def told(name: str) -> None:
+        work = getattr(Batch, name)
+
+        def tell(batch: Batch, *given: object) -> object:
+            done.append(name)
+            return work(batch, *given)
+
+        monkeypatch.setattr(Batch, name, tell)
+
+    told("prepare")
+    told("admit")
+    with load(TINY, slots=2) as engine:
+        _answer(engine)
+    assert done[0] == "prepare"
+    assert set(done[1:]) == {"admit"}

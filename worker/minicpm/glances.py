@@ -4,7 +4,6 @@ A look is some 230 small kernels; to launch them one by one takes a busy host lo
 takes to run them.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from worker.minicpm.graphs import Recording, record
 from worker.minicpm.vision import Grid
 
-MOST = 32  # recordings kept; the one that was not used for longest goes
+MOST = 32  # recordings; what comes later is launched. None may go before all do (graphs.py)
 
 See = Callable[[Tensor, Grid], Tensor]
 """Patches (B, L, 3·P·P) of views of a grid → (B, queries, hidden)."""
@@ -30,22 +29,18 @@ class Glances:
     def __init__(self, see: See, remembered: Callable[[Grid], list[Tensor]], pool: Any) -> None:
         self._see, self._remembered, self._pool = see, remembered, pool
         self._met: set[tuple[Grid, int]] = set()
-        self._recordings: OrderedDict[tuple[Grid, int], tuple[Recording, list[Tensor]]]
-        self._recordings = OrderedDict()
+        self._recordings: dict[tuple[Grid, int], tuple[Recording, list[Tensor]]] = {}
 
     def __call__(self, patches: Tensor, grid: Grid) -> Tensor:
         """The result is overwritten by the next replay."""
         key = grid, len(patches)
-        if key not in self._recordings and key not in self._met:
-            self._met.add(key)
-            return self._see(patches, grid)
         if key not in self._recordings:
+            if key not in self._met or len(self._recordings) == MOST:
+                self._met.add(key)
+                return self._see(patches, grid)
             given, held = torch.zeros_like(patches), self._remembered(grid)
             recording = record(lambda p: self._see(p, grid), given, self._pool)
             self._recordings[key] = recording, held
-        self._recordings.move_to_end(key)
-        if len(self._recordings) > MOST:
-            self._recordings.popitem(last=False)
         recording, _ = self._recordings[key]
         recording.given.copy_(patches)
         recording.graph.replay()

@@ -1,7 +1,9 @@
 """Steps recorded as CUDA graphs: replaying one spares the launch of hundreds of kernels.
 
 All recordings of a network (steps, looks, readings) share one pool of memory: they are replayed one
-after the other, so it is only as large as the most that one of them needs, and their results.
+after the other, so it is only as large as the most that one of them needs, and their results. None
+is destroyed before the network: PyTorch gives the library's workspace of a stream back with any
+graph that was recorded on it, though others still use it (pytorch/pytorch#193402).
 """
 
 import gc
@@ -56,11 +58,13 @@ class Graphs:
 
 def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Recording:
     """Do the work once, so that kernels are compiled and chosen, then record it."""
-    side = _side_stream(given.device)
+    side = _side_stream(given.device, pool)
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        work(given)
-    torch.cuda.current_stream().wait_stream(side)
+    try:
+        with torch.cuda.stream(side):
+            work(given)
+    finally:
+        torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     try:
         with (
@@ -69,15 +73,21 @@ def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Record
         ):
             result = work(given)
     except RuntimeError as error:  # ending a recording that broke off raises anew
+        _broken_off.append(graph)
         if isinstance(error.__context__, torch.OutOfMemoryError):
             raise error.__context__ from None
+        if "out of memory" in str(error):  # CUDA's own words, not the allocator's
+            raise torch.OutOfMemoryError(str(error)) from error
         raise
     return Recording(graph, given, result)
 
 
+_broken_off: list[torch.cuda.CUDAGraph] = []  # not to be destroyed, see above
+
+
 @lru_cache(maxsize=16)
-def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    """The one on which all is recorded: each more would take a workspace of the library's for itself."""
+def _side_stream(device: torch.device, pool: Any) -> torch.cuda.Stream:
+    """The one on which all in a pool is recorded: each more would take a workspace for itself."""
     return torch.cuda.Stream(device)
 
 

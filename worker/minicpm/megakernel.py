@@ -116,16 +116,24 @@ class Megakernel:
 
         Returns the residual stream and what is still to be added to it, (B, hidden) each.
         """
-        from worker.minicpm.nvrtc import FLOAT, INT32, INT64, POINTER
-
         kernel = self._kernel(len(x))
         assert kernel is not None
+        return self._launch(kernel, len(self._layers), x, slots, lengths, cache)
+
+    def _launch(
+        self, kernel: "Kernel", layers: int, x: Tensor, slots: Tensor, lengths: Tensor,
+        cache: KVCache | None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Launch the first so many layers; without any, no cache is needed."""
+        from worker.minicpm.nvrtc import FLOAT, INT32, INT64, POINTER
+
+        keys, values, cos, sin = (cache.keys, cache.values, cache.cos, cache.sin) if cache else [0] * 4  # fmt: skip
         stream, update = torch.empty_like(x), torch.empty_like(x)
         kernel.launch(self._shape.blocks, (WARPS + FETCHERS) * 32, [
-            (self._table, POINTER), (len(self._layers), INT32),
+            (self._table, POINTER), (layers, INT32),
             (x.contiguous(), POINTER), (slots, POINTER), (lengths, POINTER),
-            (cache.keys, POINTER), (cache.values, POINTER), (cache.keys[0].numel(), INT64),
-            (cache.cos, POINTER), (cache.sin, POINTER), (cache.room, INT32),
+            (keys, POINTER), (values, POINTER), (cache.keys[0].numel() if cache else 0, INT64),
+            (cos, POINTER), (sin, POINTER), (cache.room if cache else 0, INT32),
             (self._exchange(len(x)), POINTER), (stream, POINTER), (update, POINTER),
             (self._eps, FLOAT),
         ])  # fmt: skip
@@ -134,16 +142,22 @@ class Megakernel:
     def _kernel(self, rows: int) -> "Kernel | None":
         if rows in self._binaries and rows not in self._kernels:
             try:
-                self._kernels[rows] = self._load(self._binaries[rows].result())
-            except RuntimeError as error:  # steps are written without it as well
+                self._kernels[rows] = self._load(rows, self._binaries[rows].result())
+            except Exception as error:  # noqa: BLE001 - steps are written without it as well
                 self._kernels[rows] = None
                 log.warning("steps are not one launch rows=%d reason=%s", rows, error)
         return self._kernels.get(rows)
 
-    def _load(self, binary: bytes) -> "Kernel":
+    def _load(self, rows: int, binary: bytes) -> "Kernel":
+        """Load a kernel and try it without any layer: who shares a GPU may not get all of it."""
         from worker.minicpm.nvrtc import Kernel
 
-        return Kernel(binary, "decode_step", self._device, self._shape.memory)
+        kernel = Kernel(binary, "decode_step", self._device, self._shape.memory)
+        x = torch.zeros(rows, self._shape.hidden, dtype=torch.bfloat16, device=self._device)
+        nowhere = torch.zeros(rows, dtype=torch.long, device=self._device)
+        self._launch(kernel, 0, x, nowhere, nowhere, None)
+        torch.cuda.synchronize(self._device)
+        return kernel
 
     def _exchange(self, rows: int) -> Tensor:
         """What a kernel's blocks hand to each other. Recordings read and write it where it lies."""

@@ -66,7 +66,7 @@ class Kernel:
             _checked(driver.cuFuncSetAttribute(self._function, most, shared_bytes))
 
     def launch(self, blocks: int, threads: int, arguments: Sequence[Argument]) -> None:
-        """Launch on PyTorch's stream."""
+        """Launch on PyTorch's stream. Raises RuntimeError where there is no room for all blocks at once."""
         values = tuple(
             value.data_ptr() if isinstance(value, Tensor) else value for value, _ in arguments
         )

@@ -114,7 +114,7 @@ __device__ void mix_positions(Desk &desk, const Piece &piece, Held &held, const 
                 const float2 c = split(held.values[i].x), d = split(held.values[i].y);
                 values[i][0] = c.x, values[i][1] = c.y, values[i][2] = d.x, values[i][3] = d.y;
             } else {  // the newest, or none: its score is not counted then, nor is a value
-                const bool newest = position == piece.length;
+                const bool newest = position == piece.length && position < piece.end;
                 key = *(const float4 *)&desk.new_key[lane * 4];
 #pragma unroll
                 for (int j = 0; j < 4; j++)

@@ -61,7 +61,9 @@ __device__ __forceinline__ void put(Desk &desk, int row, const float4 (&quads)[C
         const int at = group * GROUP + lane / 4 % 2 * 64 + lane % 4 * 16 + lane / 8 * 4;
         *(u32 *)&desk.inputs[row][0][at] = high;
         *(u32 *)&desk.inputs[row][1][at] = low;
-        if (lane == 0) desk.groups[row][group] = {tops[i] / 32512, sums[i]};
+        // What is too large to be divided by counts as infinite.
+        const float scale = tops[i] > 8e37f ? -NOTHING : tops[i] / 32512;
+        if (lane == 0) desk.groups[row][group] = {scale, sums[i]};
     }
 }
 
