@@ -16,9 +16,7 @@ from worker.minicpm.awq import GROUP
 from worker.minicpm.split_k import add_parts, count_parts, counters
 
 FEW_ROWS = 256  # up to here the packed weight is multiplied
-COPY = (
-    1 << 26
-)  # most numbers of a weight that are dequantised at once: memory is short on small cards
+COPY = 48 << 20  # most numbers that are dequantised at once: half of the largest weight
 ASSEMBLY = torch.version.hip is None and not triton.knobs.runtime.interpret  # it is NVIDIA's
 
 
