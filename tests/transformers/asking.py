@@ -6,12 +6,14 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from models.parameters import parse_parameters
 from settings import Settings
 from worker.asking import Answer
 from worker.commentator import Draft, Frame, Prompt, Window
+from worker.transformers import engine
 from worker.transformers.commentator import TransformersAnswerer
 
 
@@ -55,3 +57,12 @@ def watching(
         yield batches
     finally:
         hook.remove()
+
+
+@contextmanager
+def full_batches() -> Iterator[None]:
+    """Let batches begin when they are full, however slowly the machine gets pictures ready."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_COMPANY_S", 60)
+        patch.setattr(engine, "_LONGEST_WAIT_S", 60)
+        yield

@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="the commentator transformers needs PyTorch"
 pytest.importorskip("transformers", reason="the commentator transformers needs that package")
 
 from models.errors import PromptRefused
-from tests.transformers.asking import answer, asked, prompt, watching, window
+from tests.transformers.asking import answer, asked, full_batches, prompt, watching, window
 from tests.transformers.tiny import BEGIN, END, PAD, ROLES
 from worker.asking import Answer
 from worker.commentator import Draft, Matter
@@ -31,9 +31,9 @@ def test_a_window_reads_the_same_alone_and_in_company(of_family: TransformersAns
         return of_family.answer(window(number, count=1 + number), words, "A cat.", Draft())
 
     alone = [ask(number) for number in range(4)]
-    with watching(of_family) as batches, ThreadPoolExecutor(4) as threads:
+    with watching(of_family) as batches, full_batches(), ThreadPoolExecutor(4) as threads:
         together = list(threads.map(ask, range(4)))
-    assert max(batches) > 1
+    assert batches == [4]
     assert [one.text for one in together] == [one.text for one in alone]
     assert len({one.text for one in alone}) == 4
     assert [one.tokens_in for one in together] == [one.tokens_in for one in alone]
@@ -50,9 +50,9 @@ def test_a_summary_is_told_from_words_alone_beside_windows(
         return of_family.write(matter, prompt(tokens=20), Draft())
 
     alone = [tell(number) for number in range(4)]
-    with watching(of_family) as batches, ThreadPoolExecutor(4) as threads:
+    with watching(of_family) as batches, full_batches(), ThreadPoolExecutor(4) as threads:
         together = list(threads.map(tell, range(4)))
-    assert max(batches) > 1
+    assert batches == [2, 2]  # with pictures, and without
     assert [one.text for one in together] == [one.text for one in alone]
     assert [one.tokens_out for one in together] == [20] * 4
 
