@@ -1,20 +1,18 @@
 """From facts to lines: what is well, what is not, and the next step. Pure: looks at nothing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Literal
 
 from doctor.facts import (
     Facts,
     Gpu,
-    ModelFacts,
     Place,
     RunningFacts,
     StoreFacts,
     TorchFacts,
     Weights,
 )
+from doctor.lines import Level, Line, gigabytes
 
 AWQ = "openbmb/MiniCPM-o-4_5-awq"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
@@ -28,26 +26,12 @@ CLOCK_TOLERANCE_S = 5.0  # hosts give leases of half a minute, each by its own c
 # worker/minicpm/footprint.py counts them (which can't be asked where PyTorch is missing).
 RESERVE_BYTES = 0.72e9 + 2 * 0.30e9
 
-# As shares of what weights cost that have learned nothing. Trained networks of this size are known
-# to spend 1-4 nats on a token of plain English, a third of 11.9 at most.
-TRAINED, DOUBTFUL = 0.45, 0.65
-SEEN_GAIN = 0.1  # nats by which a caption must cost less after its own picture
-
-Level = Literal["ok", "note", "problem"]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    level: Level
-    subject: str
-    text: str
-    next_step: str = ""
-
 
 def advise(facts: Facts) -> list[Line]:
     """Judge every part for the chosen commentators."""
-    wanted = "minicpm" in facts.commentators
-    runs_networks = wanted or "transformers" in facts.commentators
+    could_run = not facts.in_image or facts.torch is not None or "torch" in facts.broken
+    wanted = could_run and "minicpm" in facts.commentators
+    runs_networks = wanted or (could_run and "transformers" in facts.commentators)
     lines = [
         *_settings(facts),
         *_python(facts),
@@ -58,11 +42,11 @@ def advise(facts: Facts) -> list[Line]:
         *_broker(facts),
         *_running(facts),
         *_clock(facts),
-        *_gpu(facts, wanted),
+        *_gpu(facts, wanted, runs_networks),
         *_gpu_decoding(facts),
         *_torch(facts, runs_networks),
         *_weights(facts, wanted),
-        *_network(facts),
+        *_network(facts, runs_networks),
         *_endpoint(facts),
         *_broken(facts, wanted, runs_networks),
         Line("ok", "ffmpeg", "not needed: videos are read by the package av"),
@@ -75,16 +59,26 @@ MENDING = {
     "broker": "see that the server of REDIS_URL runs and lets us in, or unset it",
     "running": "see the log of `serve`: a part of it may be starting just now",
     "GPU": "nvidia-smi must work first: restart, or install NVIDIA's driver anew",
-    "torch": "COMMENTATOR=minicpm make run",
     "endpoint": "set OPENAI_URL and OPENAI_MODEL as README tells",
 }
 """What to do about a part that can't be looked at; else the installation is at fault."""
 
 
+def _installing(facts: Facts, commentator: str = "") -> str:
+    """Return what installs our packages, and those that only this commentator needs."""
+    if facts.in_image:
+        return "build the image anew: docker compose up --build --detach"
+    return f"COMMENTATOR={commentator} make run" if commentator else "make run"
+
+
 def _broken(facts: Facts, wanted: bool, runs_networks: bool) -> Iterator[Line]:
     for part, reason in facts.broken.items():
-        missing = reason.startswith("ModuleNotFoundError")
-        step = "make run" if missing and part != "torch" else MENDING.get(part, "make run")
+        if part == "torch":
+            step = _installing(facts, "minicpm")
+        elif reason.startswith("ModuleNotFoundError") or part not in MENDING:
+            step = _installing(facts)
+        else:
+            step = MENDING[part]
         needed = {"GPU": wanted, "weights": wanted, "torch": runs_networks}.get(part, True)
         level: Level = "problem" if needed else "note"
         yield Line(level, part, f"can't be looked at: {reason}", step)
@@ -114,18 +108,19 @@ def _python(facts: Facts) -> Iterator[Line]:
             "problem",
             "Python",
             f"{version}, and 3.11, 3.12 or 3.13 is needed",
-            "make run PYTHON=/path/to/python3.12",
+            _installing(facts) if facts.in_image else "make run PYTHON=/path/to/python3.12",
         )
     else:
         yield Line("ok", "Python", version)
     missing = [name for name, found in facts.python.packages.items() if not found]
     if missing:
-        yield Line("problem", "packages", f"missing: {', '.join(missing)}", "make run")
+        yield Line("problem", "packages", f"missing: {', '.join(missing)}", _installing(facts))
     elif facts.python.unfit:
         told = [
             f"{n} {facts.python.packages[n]} ({w} is needed)" for n, w in facts.python.unfit.items()
         ]
-        yield Line("problem", "packages", f"of other versions: {', '.join(told)}", "make run")
+        text = f"of other versions: {', '.join(told)}"
+        yield Line("problem", "packages", text, _installing(facts))
     else:
         listed = ", ".join(f"{name} {found}" for name, found in facts.python.packages.items())
         yield Line("ok", "packages", listed)
@@ -170,23 +165,23 @@ def _store(facts: Facts) -> Iterator[Line]:
     store = facts.store
     if store is None:
         return
-    text, level, step = _standing(store, facts.command)
+    text, level, step = _standing(store, facts)
     kind = f"{store.kind} {store.version}".strip()
     yield Line(level, "store", f"{kind}: {text}", step)
 
 
-def _standing(store: StoreFacts, command: str) -> tuple[str, Level, str]:
+def _standing(store: StoreFacts, facts: Facts) -> tuple[str, Level, str]:
     match store.standing:
         case "none" | "empty":
             return "not made yet; `serve` makes it at its start", "ok", ""
         case "current":
             return f"answers, with this version's schema ({store.revision})", "ok", ""
         case "older":
-            step = f"back it up, then {command} migrate (serve does it too)"
+            step = f"back it up, then {facts.command} migrate (serve does it too)"
             return f"of an older version, with schema {store.revision}", "note", step
         case "newer":
             text = f"made by a newer version of Reelnotes, with schema {store.revision}"
-            return text, "problem", "git pull && make run"
+            return text, "problem", f"git pull, then {_installing(facts)}"
 
 
 def _broker(facts: Facts) -> Iterator[Line]:
@@ -208,7 +203,8 @@ def _running(facts: Facts) -> Iterator[Line]:
         yield _served(running)
     if not running.asked:
         if not running.url:
-            yield Line("ok", "running", "nothing just now; `make run` starts everything")
+            start = "`serve`" if facts.in_image else "`make run`"
+            yield Line("ok", "running", f"nothing just now; {start} starts everything")
         return
     yield from _workers(running, facts.command)
     yield _sweep(running, facts)
@@ -274,7 +270,7 @@ def _near(offset: float) -> bool:
     return abs(offset) <= CLOCK_TOLERANCE_S
 
 
-def _gpu(facts: Facts, wanted: bool) -> Iterator[Line]:
+def _gpu(facts: Facts, wanted: bool, runs_networks: bool) -> Iterator[Line]:
     gpus = _best_known(facts)
     if gpus:
         for number, gpu in enumerate(gpus):
@@ -289,9 +285,12 @@ def _gpu(facts: Facts, wanted: bool) -> Iterator[Line]:
             )
             yield Line("problem", "GPU", text, step)
         else:
-            slow = "transformers" in facts.commentators
-            needs = "transformers runs on the CPU, slowly" if slow else "builtin needs none"
-            yield Line("note" if slow else "ok", "GPU", f"{text}; {needs}")
+            needs = (
+                "transformers runs on the CPU, slowly"
+                if runs_networks
+                else "nothing here needs one"
+            )
+            yield Line("note" if runs_networks else "ok", "GPU", f"{text}; {needs}")
 
 
 def _gpu_decoding(facts: Facts) -> Iterator[Line]:
@@ -313,9 +312,11 @@ def _torch(facts: Facts, wanted: bool) -> Iterator[Line]:
         return
     level: Level = "problem" if wanted else "note"
     who = "minicpm" if "minicpm" in facts.commentators or not wanted else "transformers"
-    step = f"COMMENTATOR={who} make run"
+    step = _installing(facts, who)
     torch = facts.torch
-    if torch is None:
+    if torch is None and facts.in_image:
+        yield Line("ok", "PyTorch", "not in this image: it runs no networks; the image `gpu` does")
+    elif torch is None:
         yield Line(level, "PyTorch", f"not installed; {who} needs it", step)
     elif _version(torch.version) < OLDEST_TORCH:
         yield Line(level, "PyTorch", f"{torch.version}, and 2.11 or newer is needed", step)
@@ -397,7 +398,7 @@ def _fit(facts: Facts, weights: Weights, level: Level) -> Iterator[Line]:
         yield Line("ok", "fit", f"{needs}; {rest} are left beside them for windows")
 
 
-def _network(facts: Facts) -> Iterator[Line]:
+def _network(facts: Facts, wanted: bool) -> Iterator[Line]:
     found = facts.network
     if found is None:
         return
@@ -408,7 +409,8 @@ def _network(facts: Facts) -> Iterator[Line]:
             else "set TRANSFORMERS_MODEL to a folder or a hub name: docs/transformers.md says which fit"
         )
         where = f"{found.folder}: " if found.model else ""
-        yield Line("problem", "network", f"{where}{found.trouble}; transformers needs it", step)
+        level: Level = "problem" if wanted else "note"
+        yield Line(level, "network", f"{where}{found.trouble}; transformers needs it", step)
     else:
         text = (
             f"{found.architecture}, {gigabytes(found.stored_bytes)} of weights, in {found.folder}"
@@ -438,73 +440,3 @@ def _endpoint(facts: Facts) -> Iterator[Line]:
     else:
         key = ", and OPENAI_KEY was not refused" if found.has_key else ""
         yield Line("ok", "endpoint", f"{found.host} answers and lists {found.model}{key}")
-
-
-def judge_model(model: ModelFacts) -> list[Line]:
-    """Say of loaded weights whether they are sound."""
-    return [
-        language := _judge_language(model),
-        _judge_sight(model, language.level != "problem"),
-        _judge_layers(model),
-        Line("ok", "comment", f"{model.comment!r} (read it: does it describe the picture?)"),
-        Line(
-            "ok",
-            "speed",
-            f"{model.tokens_per_s:.1f} tokens/s ({model.tokens} tokens, one window alone), vision "
-            f"{model.vision_ms:.0f} ms, prefill {model.prefill_ms:.0f} ms, loaded in "
-            f"{model.load_s:.1f} s, {model.dtype} on {model.device}",
-        ),
-        Line("ok", "memory", f"{gigabytes(model.peak_bytes)} at its peak"),
-    ]
-
-
-def _judge_language(model: ModelFacts) -> Line:
-    share = model.loss / model.random_loss
-    text = (
-        f"plain English costs {model.loss:.2f} nats a token; weights that have learned nothing "
-        f"cost {model.random_loss:.1f}"
-    )
-    if share < TRAINED:
-        return Line("ok", "language", text)
-    step = (
-        "pull the weights again, so that their hashes are checked, and check again; if they stay "
-        "so, they are not trained ones, or they are read wrongly here: please report it"
-    )
-    if share < DOUBTFUL:
-        return Line("note", "language", f"{text}: more than a trained network should", step)
-    return Line("problem", "language", f"{text}: these weights don't know English", step)
-
-
-def _judge_sight(model: ModelFacts, speaks: bool) -> Line:
-    """Judge by a caption; a network that doesn't know English says nothing about the tower."""
-    gain = model.blank_loss - model.seen_loss
-    text = (
-        f"the right caption costs {model.seen_loss:.2f} nats a token after its picture, "
-        f"{model.blank_loss:.2f} after a grey one"
-    )
-    if speaks and gain >= SEEN_GAIN:
-        return Line("ok", "sight", text)
-    step = (
-        "if English is well and captions are not, try the tower without its last layer: set "
-        f'"drop_vision_last_layer": true in config.json, so that {model.vision_layers_stored - 1} '
-        "layers are run, and check again"
-    )
-    if not speaks:
-        return Line("note", "sight", f"{text}; that means nothing while English is wrong", step)
-    return Line("problem", "sight", f"{text}: the picture is not made use of", step)
-
-
-def _judge_layers(model: ModelFacts) -> Line:
-    text = f"{model.vision_layers} of {model.vision_layers_stored} stored layers are run"
-    if model.vision_layers == model.vision_layers_stored:
-        return Line("ok", "vision", text)
-    step = 'set "drop_vision_last_layer": false in config.json if captions are garbage'
-    return Line("note", "vision", f"{text}, as config.json asks", step)
-
-
-def problems(lines: Sequence[Line]) -> int:
-    return sum(line.level == "problem" for line in lines)
-
-
-def gigabytes(count: float) -> str:
-    return f"{count / 1e9:.3g} GB"

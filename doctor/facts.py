@@ -133,6 +133,7 @@ class Facts:
     """A part that could not be looked at is None, and its reason stands in `broken`."""
 
     command: str  # how our command line is called here
+    in_image: bool  # what is installed came with a container's image, not by `make run`
     commentators: tuple[str, ...]
     unknown_commentators: tuple[str, ...]
     known_commentators: tuple[str, ...]

@@ -24,6 +24,8 @@ from doctor.parts import (
 from doctor.weights import find_weights
 from settings import BadSetting, Settings, read_settings
 
+ROOT = Path(__file__).parents[1]
+
 T = TypeVar("T")
 
 
@@ -43,6 +45,7 @@ def look() -> tuple[Settings, Facts]:
     known = attempt("commentators", _known_commentators) or commentators
     facts = Facts(
         command=_command(),
+        in_image=not (ROOT / "Makefile").exists(),  # .dockerignore leaves it out
         commentators=commentators,
         unknown_commentators=tuple(name for name in commentators if name not in known),
         known_commentators=known,

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from doctor.advice import Line, advise, judge_model, problems
+from doctor.advice import advise
 from doctor.facts import Facts, ModelFacts
+from doctor.judging import judge_model
+from doctor.lines import Line, problems
 from doctor.look import look
 from doctor.parts import run_child
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from doctor.advice import Line, advise
+from doctor.advice import advise
+from doctor.lines import Line
 from doctor.parts import look_at_bucket
 from models.bucket import Bucket
 from models.bucket_errors import explain

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from doctor.advice import Line, advise, judge_model, problems
+from doctor.advice import advise
 from doctor.facts import (
     BrokerFacts,
     ClockFacts,
     Facts,
     Gpu,
     ModelFacts,
+    NetworkFacts,
     Place,
     Python,
     RunningFacts,
@@ -20,6 +21,8 @@ from doctor.facts import (
     Weights,
     WeightsFacts,
 )
+from doctor.judging import judge_model
+from doctor.lines import Line, problems
 
 AWQ = "openbmb/MiniCPM-o-4_5-awq"
 FOLDER = Path("data/models") / AWQ
@@ -32,6 +35,7 @@ BF16 = replace(WEIGHTS, quantised=False, stored_bytes=18_740_000_000, device_byt
 
 WELL = Facts(
     command="reelnotes",
+    in_image=False,
     commentators=("minicpm",),
     unknown_commentators=(),
     known_commentators=("builtin", "minicpm"),
@@ -203,6 +207,41 @@ def test_where_nothing_runs_nobody_is_missed() -> None:
     facts = replace(WELL, running=RunningFacts("", "", "0.1.0", False))
     assert of(facts, "running").level == "ok"
     assert problems(advise(facts)) == 0
+
+
+def test_in_an_image_nobody_is_told_to_make_anything() -> None:
+    """What came with the image is mended by another image."""
+    image = replace(WELL, in_image=True)
+    changes: list[dict[str, object]] = [
+        {"python": Python((3, 9, 2), {})},
+        {"python": Python((3, 12, 1), {"av": ""})},
+        {"python": Python((3, 12, 1), {"av": "17.0"}, {"av": ">=18,<20"})},
+        {"store": StoreFacts("SQLite", "newer", None)},
+        {"torch": TorchFacts("2.9.1", "12.8", (CARD_8,))},
+        {"broken": {"torch": "OSError: libcudart"}, "torch": None},
+        {"broken": {"store": "ModuleNotFoundError: psycopg"}, "store": None},
+    ]
+    for change in changes:
+        (line,) = [
+            line
+            for line in advise(replace(image, **change))  # type: ignore[arg-type]
+            if line.level == "problem"
+        ]
+        assert "docker compose up --build" in line.next_step
+        assert "make" not in line.next_step
+
+
+def test_an_image_without_pytorch_lacks_nothing_that_workers_elsewhere_have() -> None:
+    missing = NetworkFacts("a/b", Path("data/models/a/b"), "it isn't there", "", 0)
+    web = replace(
+        WELL, in_image=True, torch=None, gpus=(), weights=with_weights(None), network=missing
+    )
+    for commentators in (("minicpm",), ("transformers",)):
+        lines = advise(replace(web, commentators=commentators))
+        assert problems(lines) == 0
+        assert "runs no networks" in next(one.text for one in lines if one.subject == "PyTorch")
+    unserved = replace(web, running=RunningFacts("", "", "0.1.0", True, {"minicpm": 0}, 1))
+    assert of(unserved, "workers of minicpm").level == "problem"
 
 
 def test_sound_weights_pass() -> None:

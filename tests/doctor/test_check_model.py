@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
-from doctor.advice import judge_model, problems
+from doctor.judging import judge_model
+from doctor.lines import problems
 from doctor.model import examine
 from tests.doctor.conftest import FIXTURES
 

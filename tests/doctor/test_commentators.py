@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from doctor.advice import Line, advise
+from doctor.advice import advise
 from doctor.commentators import look_at_endpoint, look_at_network
+from doctor.lines import Line
 from settings import BadSetting, Settings
 from tests.doctor.test_advice import WELL
 from tests.openai.endpoint import running_endpoint

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from doctor.advice import FULL_DISK_BYTES, Line, advise
+from doctor.advice import FULL_DISK_BYTES, advise
 from doctor.facts import RunningFacts, StoreFacts
+from doctor.lines import Line
 from doctor.parts import (
     fits,
     look_at_broker,
