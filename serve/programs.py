@@ -94,7 +94,7 @@ def environment(settings: Settings, tmp_dir: Path) -> dict[str, str]:
 
 
 def plan_workers(settings: Settings) -> list[tuple[str, str, dict[str, str]]]:
-    """Return name, commentator and GPU (as a variable) of each worker process.
+    """Return name, commentator and GPU (as variables) of each worker process.
 
     Names tell apart only what there is.
     """
@@ -113,10 +113,20 @@ def _numbers(count: int) -> list[tuple[str, ...]]:
 
 
 def _gpus(settings: Settings, commentator: str) -> list[dict[str, str]]:
-    """Deal the GPUs out in turn; one process alone takes the first by itself."""
+    """Deal the GPUs out in turn; one process alone takes the first by itself.
+
+    Who takes none leaves those of others alone: they have kept memory for their own decoders only.
+    """
     count = settings.worker_processes
-    about = COMMENTATORS.get(commentator)
-    gpus = visible_gpus() if about and about.takes_gpu and count > 1 else ()
+    if not _takes_gpu(commentator):
+        others = any(map(_takes_gpu, settings.commentators))
+        return [{"GPU_DECODERS": "0"} if others else {}] * count
+    gpus = visible_gpus() if count > 1 else ()
     if not gpus:
         return [{}] * count
     return [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} for number in range(count)]
+
+
+def _takes_gpu(commentator: str) -> bool:
+    about = COMMENTATORS.get(commentator)
+    return about is not None and about.takes_gpu

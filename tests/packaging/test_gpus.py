@@ -32,7 +32,10 @@ def write_driver(path: Path, text: str) -> None:
 
 
 def planned(
-    tmp_path: Path, processes: int, commentator: str = "minicpm"
+    tmp_path: Path,
+    processes: int,
+    commentator: str = "minicpm",
+    variable: str = "CUDA_VISIBLE_DEVICES",
 ) -> Mapping[str, str | None]:
     """Return what each worker is told of GPUs."""
     settings = Settings(commentator=commentator, worker_processes=processes)
@@ -40,7 +43,7 @@ def planned(
         programs = plan_programs(settings, {"DATA_DIR": "data"}, listener, tmp_path)
     assert all(program.env["DATA_DIR"] == "data" for program in programs)
     return {
-        program.name: program.env.get("CUDA_VISIBLE_DEVICES")
+        program.name: program.env.get(variable)
         for program in programs
         if program.name.startswith("worker")
     }
@@ -83,3 +86,11 @@ def test_without_a_gpu_nothing_is_set(tmp_path: Path, driver: Path) -> None:
     assert planned(tmp_path, 2) == {"worker-1": None, "worker-2": None}
     write_driver(driver, BROKEN)
     assert planned(tmp_path, 2) == {"worker-1": None, "worker-2": None}
+
+
+def test_who_takes_no_gpu_decodes_on_none_that_another_takes(tmp_path: Path) -> None:
+    def decoders(commentators: str) -> Mapping[str, str | None]:
+        return planned(tmp_path, 1, commentators, "GPU_DECODERS")
+
+    assert decoders("builtin,minicpm") == {"worker-builtin": "0", "worker-minicpm": None}
+    assert decoders("openai") == {"worker": None}
