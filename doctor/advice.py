@@ -43,7 +43,7 @@ def advise(facts: Facts) -> list[Line]:
         *_running(facts),
         *_clock(facts),
         *_gpu(facts, wanted, runs_networks),
-        *_gpu_decoding(facts),
+        *(_gpu_decoding(facts) if could_run else ()),
         *_torch(facts, runs_networks),
         *_weights(facts, wanted),
         *_network(facts, runs_networks),

@@ -234,7 +234,13 @@ def test_in_an_image_nobody_is_told_to_make_anything() -> None:
 def test_an_image_without_pytorch_lacks_nothing_that_workers_elsewhere_have() -> None:
     missing = NetworkFacts("a/b", Path("data/models/a/b"), "it isn't there", "", 0)
     web = replace(
-        WELL, in_image=True, torch=None, gpus=(), weights=with_weights(None), network=missing
+        WELL,
+        in_image=True,
+        torch=None,
+        gpus=(),
+        gpu_decoding="no GPU",
+        weights=with_weights(None),
+        network=missing,
     )
     for commentators in (("minicpm",), ("transformers",)):
         lines = advise(replace(web, commentators=commentators))
