@@ -35,7 +35,7 @@ def confine(
     A terminal's Ctrl-C is left to the parent, which ends this process in its own order.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
+    die_with_parent()
     _limit(resource.RLIMIT_CORE, 0, 0)
     _limit(resource.RLIMIT_FSIZE, largest_file, largest_file)
     descriptors = 32 * files + (_DRIVER_DESCRIPTORS if devices else 0)
@@ -58,7 +58,7 @@ def allow_pixels(pixels: int) -> None:
     _limit(resource.RLIMIT_AS, min(wanted, most), most)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask the kernel to end this process when the thread that started it ends, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

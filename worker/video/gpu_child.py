@@ -17,7 +17,7 @@ import av
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
-from worker.video.confinement import confine
+from worker.video.confinement import confine, die_with_parent
 from worker.video.conversation import NICENESS, Conversation
 from worker.video.opening import ACCELERATION
 from worker.video.pictures import Scaler
@@ -31,6 +31,7 @@ AT_ONCE = 16  # windows being decoded; more are no faster, and all would be ther
 
 def main() -> None:
     av.logging.set_level(None)  # any level lets FFmpeg's threads wait for Python's lock: deadlock
+    die_with_parent()  # also while the driver wakes up, which takes a while or for ever
     try:
         _held = load_driver()
     except (av.FFmpegError, RuntimeError) as error:
