@@ -166,6 +166,11 @@ class Settings:
         "openbmb/MiniCPM-o-4_5-awq",
         "weights of minicpm: a folder, or a hub name, looked for in DATA_DIR/models",
     )
+    window_tokens: int = _setting(
+        2048,
+        "that a window of minicpm may take, prompt and answer together; with fewer, a small card writes more at once",
+        "tokens",
+    )
     transformers_model: str = _setting(
         "", "network of transformers: a folder, or a hub name, looked for in DATA_DIR/models"
     )
@@ -453,6 +458,7 @@ _BETWEEN = {
     "worker_processes": (1, 10_000),
     "worker_threads": (0, 10_000),
     "gpu_decoders": (0, 256),
+    "window_tokens": (256, 32_768),
     "chunk_windows": (1, 1_000_000),
     "job_parallelism": (1, 1_000_000),
     "lease_seconds": (1, 24 * 3600),

@@ -22,9 +22,9 @@ FULL_DISK_BYTES = 2**28  # under which the page takes no upload: web/uploads.py 
 OVERDUE_S = 60.0  # a sweep looks every few seconds
 CLOCK_TOLERANCE_S = 5.0  # hosts give leases of half a minute, each by its own clock
 
-# Beside the weights: the runtime's frugal way to work, and one window of 2048 tokens and a spare, as
+# Beside the weights: the runtime's frugal way to work, and a token of a window, as
 # worker/minicpm/footprint.py counts them (which can't be asked where PyTorch is missing).
-RESERVE_BYTES = 0.72e9 + 2 * 0.30e9
+WORK_BYTES, TOKEN_BYTES = 0.72e9, 147_456
 
 
 def advise(facts: Facts) -> list[Line]:
@@ -378,7 +378,7 @@ def _fit(facts: Facts, weights: Weights, level: Level) -> Iterator[Line]:
         return
     gpu = gpus[0]
     on_gpu = weights.device_bytes - weights.embedding_bytes  # its table of tokens stays on the host
-    least = on_gpu + RESERVE_BYTES
+    least = on_gpu + WORK_BYTES + 2 * facts.window_tokens * TOKEN_BYTES  # one, and a spare
     needs = f"the weights need {gigabytes(least)} at least, their first window included"
     if gpu.total_bytes < least:
         step = (

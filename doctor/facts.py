@@ -138,6 +138,7 @@ class Facts:
     unknown_commentators: tuple[str, ...]
     known_commentators: tuple[str, ...]
     model_path: str
+    window_tokens: int
     bad_setting: str
     broken: Mapping[str, str]
     python: Python | None = None

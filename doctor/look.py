@@ -50,6 +50,7 @@ def look() -> tuple[Settings, Facts]:
         unknown_commentators=tuple(name for name in commentators if name not in known),
         known_commentators=known,
         model_path=settings.model_path,
+        window_tokens=settings.window_tokens,
         bad_setting=bad_setting,
         broken=broken,
         python=attempt("python", look_at_python),

@@ -47,7 +47,10 @@ def open_minicpm(settings: Settings) -> AskingCommentator:
     folder = settings.model_folder
     try:
         engine = load(
-            folder, slots=settings.worker_threads or None, reserved=reserved_bytes(settings)
+            folder,
+            slots=settings.worker_threads or None,
+            room=settings.window_tokens,
+            reserved=reserved_bytes(settings),
         )
     except CheckpointError as error:
         raise BadSetting(
@@ -55,9 +58,11 @@ def open_minicpm(settings: Settings) -> AskingCommentator:
             f"`reelnotes pull {settings.model_path}`, or name another folder."
         ) from error
     except OutOfDeviceMemory as error:
+        decoders = f"GPU_DECODERS (which keeps {reserved_bytes(settings) / 1e9:.1f} GB free), "
         raise OutOfMemory(
             f"The network can't be loaded: {error}. Free memory on the GPU, choose the smaller AWQ "
-            "weights, or set WORKER_THREADS lower."
+            f"weights, or set {decoders if settings.gpu_decoders else ''}WORKER_THREADS or "
+            "WINDOW_TOKENS lower."
         ) from error
     warm_up(engine)
     network = network_of(_name(engine), _checkpoint(settings), folder)
@@ -135,7 +140,7 @@ class MiniCPMAnswerer:
         except PromptTooLong as error:
             raise PromptRefused(
                 f"The prompt is too long: {error}. Shorten the system prompt or the instruction, or set "
-                "MAX_SLICE_NUMS or MAX_NEW_TOKENS lower."
+                "MAX_SLICE_NUMS or MAX_NEW_TOKENS lower; WINDOW_TOKENS is what the worker has room for."
             ) from error
         except MiniCPMError as error:
             raise CommentatorFailed(f"The network failed: {error}.") from error

@@ -40,6 +40,7 @@ WELL = Facts(
     unknown_commentators=(),
     known_commentators=("builtin", "minicpm"),
     model_path=AWQ,
+    window_tokens=2048,
     bad_setting="",
     broken={},
     python=Python((3, 11, 7), {"av": "18.1.0"}),

@@ -2,8 +2,9 @@
 
 import json
 import shutil
-import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from models.prompting import Prompting
 from models.tables import CommentKind
 from settings import BadSetting, Settings
 from tests.journey.checkpoints import TINY, TINY_AWQ, write_endless
-from worker.asking import AskingCommentator
+from worker.asking import Answer, AskingCommentator
 from worker.commentator import (
     CommentatorLost,
     Draft,
@@ -129,12 +130,30 @@ def test_frames_that_were_left_out_are_noted(minicpm: AskingCommentator) -> None
         assert answer.notes[0] in comment.facts["notes"]
 
 
+def test_a_window_takes_no_more_tokens_than_the_setting_says(minicpm: AskingCommentator) -> None:
+    def answer(commentator: AskingCommentator) -> Answer:
+        return commentator._answerer.answer(window(1, count=30), Prompt(12, asked()), None, Draft())
+
+    opened = open_minicpm(replace(settings_for(TINY), window_tokens=1000))
+    few, many = answer(opened), answer(minicpm)
+    opened.close()
+    assert 800 < (few.tokens_in or 0) <= 1000 - 12 < (many.tokens_in or 0)
+    assert "of 30 pictures were left out to fit 988 tokens" in few.notes[0]
+
+
 def test_a_draft_that_becomes_unwanted_ends_the_window(minicpm: AskingCommentator) -> None:
     draft = Draft()
-    threading.Timer(0.2, draft.unwanted.set).start()
-    with pytest.raises(Unwanted):
-        minicpm.comment(window(1), Prompt(1400, asked()), None, draft)
-    assert draft.text
+
+    def lose_interest() -> None:
+        while not draft.text:
+            time.sleep(0.01)
+        draft.unwanted.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        bored = thread.submit(lose_interest)
+        with pytest.raises(Unwanted):
+            minicpm.comment(window(1), Prompt(1400, asked()), None, draft)
+        bored.result()
 
 
 def test_writing_ends_at_its_time_limit(minicpm: AskingCommentator) -> None:
