@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from worker.minicpm.pointwise import has_triton
+from worker.minicpm.triton_support import runs_triton
 
 
 def attend_step(q: Tensor, keys: Tensor, values: Tensor, slots: Tensor, lengths: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def attend_step(q: Tensor, keys: Tensor, values: Tensor, slots: Tensor, lengths:
     On a GPU its bits depend on nothing else: neither on other rows, nor on their number, nor on
     the cache's room.
     """
-    if has_triton(q):
+    if runs_triton(q.device):
         from worker.minicpm import attention_triton
 
         return attention_triton.attend_step(q, keys, values, slots, lengths)
@@ -50,7 +50,7 @@ def attend_prompts(
     `longest`. For queries behind the last piece the result is rubbish.
     On a GPU a query's bits don't depend on how its prompt was cut into pieces.
     """
-    if has_triton(q):
+    if runs_triton(q.device):
         from worker.minicpm import attention_triton
 
         return attention_triton.attend_prompts(q, keys, values, slots, starts, before, longest)
@@ -81,7 +81,7 @@ def attend_prompts_torch(
 
 def attend_views(qkv: Tensor) -> Tensor:
     """Mix among the patches of each view: (B, L, 3, H, D) → (B, L, H · D)."""
-    if has_triton(qkv):
+    if runs_triton(qkv.device):
         from worker.minicpm import attention_triton
 
         return attention_triton.attend_views(qkv)

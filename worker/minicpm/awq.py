@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from worker.minicpm.linear import runs_triton
+from worker.minicpm.triton_support import runs_triton
 
 BITS = (0, 16, 4, 20, 8, 24, 12, 28)
 PACK = 8  # numbers in an int32

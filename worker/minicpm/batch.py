@@ -16,7 +16,6 @@ from worker.minicpm.errors import NumbersOverflowed, PromptTooLong
 from worker.minicpm.footprint import FAST, Pace
 from worker.minicpm.graphs import Graphs, Step
 from worker.minicpm.ledger import OVERFLOWED, Ledger
-from worker.minicpm.linear import runs_triton
 from worker.minicpm.network import Network
 from worker.minicpm.prefixes import PrefixStore
 from worker.minicpm.prompt import EncodedPrompt
@@ -25,6 +24,7 @@ from worker.minicpm.sampling import Sampling, choose
 from worker.minicpm.sights import Sights
 from worker.minicpm.stopwatch import Mark, mark, milliseconds
 from worker.minicpm.transfer import upload
+from worker.minicpm.triton_support import runs_triton
 
 
 @dataclass(slots=True, eq=False)

@@ -1,22 +1,9 @@
 """Products with float weights: ours where they are faster, else the library's."""
 
-from functools import lru_cache
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-@lru_cache(maxsize=16)
-def runs_triton(device: torch.device) -> bool:
-    """Whether our Triton kernels run there: Triton has dropped GPUs before Ampere."""
-    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
-        return False
-    try:
-        import triton  # noqa: F401
-    except ImportError:
-        return False
-    return True
+from worker.minicpm.triton_support import runs_triton
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:

@@ -4,31 +4,19 @@ On a GPU with Triton by our own kernels, elsewhere by torch. All compute in floa
 round once at the end; a residual sum is rounded to the compute dtype before it is normalised.
 """
 
-from functools import lru_cache
-from importlib.util import find_spec
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from worker.minicpm.rotary import rotate
-
-
-@lru_cache(maxsize=1)
-def _triton_is_installed() -> bool:
-    return find_spec("triton") is not None
-
-
-def has_triton(x: Tensor) -> bool:
-    """Tell whether our Triton kernels can work on `x`."""
-    return x.is_cuda and _triton_is_installed()
+from worker.minicpm.triton_support import runs_triton
 
 
 def add_rms_norm(
     x: Tensor, update: Tensor | None, weight: Tensor, eps: float
 ) -> tuple[Tensor, Tensor]:
     """(T, W) → x + update, and that normalised by its root mean square."""
-    if has_triton(x):
+    if runs_triton(x.device):
         from worker.minicpm import pointwise_triton
 
         return pointwise_triton.add_rms_norm(x, update, weight, eps)
@@ -40,7 +28,7 @@ def add_layer_norm(
     x: Tensor, update: Tensor | None, weight: Tensor, bias: Tensor, eps: float
 ) -> tuple[Tensor, Tensor]:
     """(…, W) → x + update, and that normalised by its mean and variance."""
-    if has_triton(x):
+    if runs_triton(x.device):
         from worker.minicpm import pointwise_triton
 
         return pointwise_triton.add_layer_norm(x, update, weight, bias, eps)
@@ -50,7 +38,7 @@ def add_layer_norm(
 
 def silu_mul(gate_up: Tensor) -> Tensor:
     """(T, 2F) → silu(gate) · up, (T, F)."""
-    if has_triton(gate_up):
+    if runs_triton(gate_up.device):
         from worker.minicpm import pointwise_triton
 
         return pointwise_triton.silu_mul(gate_up)
@@ -69,7 +57,7 @@ def rotate_and_store(
     layer's cache (slots, G, room, D). `cos` and `sin` are (room, D) float32, halves alike. Queries
     and keys are rounded once when normalised and once when turned. Returns the queries (T, H, D).
     """
-    if has_triton(qkv):
+    if runs_triton(qkv.device):
         from worker.minicpm import pointwise_triton
 
         return pointwise_triton.rotate_and_store(
