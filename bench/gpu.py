@@ -141,7 +141,7 @@ def _speed(unit: Unit, seconds: float) -> dict[str, str]:
 def measure_alone(engine: Engine, unit: Unit, times: int = 7) -> tuple[float, Reply]:
     """Median seconds of a window with nothing beside it, and the last reply."""
     requests = iter(Windows(unit, engine.encoder))
-    found, reply = [], engine.comment(next(requests))  # records the step
+    found, reply = [], engine.comment(next(requests))  # captures the step
     for request in (next(requests) for _ in range(times)):
         start = time.perf_counter()
         reply = engine.comment(request)
@@ -258,7 +258,7 @@ def measure_checkpoint(
             measure_reference(engine, room, report)
         prepared = time.perf_counter()
         engine.prepare()
-        report.add(f"{kind}: recording how prompts are read", time.perf_counter() - prepared, "s")
+        report.add(f"{kind}: capturing prefill", time.perf_counter() - prepared, "s")
         for unit, rounds in ((UNIT_A, 5), (UNIT_B, 3)):
             if unit.tokens <= room:
                 _measure_unit(
@@ -296,7 +296,7 @@ def _measure_unit(
     tell("alone", seconds, 1, ms=" + ".join(f"{part:.0f}" for part in parts), tokens=reply.tokens_in)  # fmt: skip
     for _ in range(
         2 if unit is UNIT_A else 0
-    ):  # steps are recorded the first time, looks the second
+    ):  # steps are captured the first time, looks the second
         measure_burst(engine, unit, streams)
     tell(f"{streams} at once", measure_burst(engine, unit, streams), streams)
     tell(f"steady, {streams} streams", measure_steady(engine, unit, streams, rounds), streams)

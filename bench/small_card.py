@@ -15,7 +15,7 @@ from bench.units import UNIT_A
 from worker.minicpm import load
 
 SLOTS, ROOM = 4, 512
-TURNS = 4  # steps are recorded the first time, looks the second
+TURNS = 4  # steps are captured the first time, looks the second
 
 
 def tell(what: str, value: float, unit: str) -> None:
@@ -40,7 +40,7 @@ def main() -> int:
         tell("load", time.perf_counter() - begun, "s")
         tell_memory("loaded")
         engine.prepare()
-        tell_memory("readings recorded")
+        tell_memory("prefill captured")
         for turn in range(TURNS):
             tell(f"unit A, {SLOTS} at once, a window", measure_burst(engine, UNIT_A, SLOTS), "s")
             tell_memory(f"turn {turn + 1}")

@@ -23,7 +23,7 @@ OVERDUE_S = 60.0  # a sweep looks every few seconds
 CLOCK_TOLERANCE_S = 5.0  # hosts give leases of half a minute, each by its own clock
 
 # Beside the weights: the runtime's frugal way to work, and a token of a window, as
-# worker/minicpm/footprint.py counts them (which can't be asked where PyTorch is missing).
+# worker/minicpm/memory_plan.py counts them (which can't be asked where PyTorch is missing).
 WORK_BYTES, TOKEN_BYTES = 0.72e9, 147_456
 
 

@@ -16,16 +16,16 @@ from torch import Tensor
 from worker.minicpm import Message, NumbersOverflowed, PromptStyle, PromptTooLong, Sampling
 from worker.minicpm.batch import Batch, generate, passes
 from worker.minicpm.cache import cache_bytes
-from worker.minicpm.footprint import FAST
-from worker.minicpm.glances import portions
-from worker.minicpm.graphs import recorded_rows
+from worker.minicpm.cuda_graphs import captured_rows
 from worker.minicpm.language import LanguageModel
+from worker.minicpm.memory_plan import FAST
 from worker.minicpm.network import Network
-from worker.minicpm.prefixes import shared_length
+from worker.minicpm.prefix_cache import shared_length
 from worker.minicpm.preprocess import Picture, View
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
-from worker.minicpm.sights import Sights
 from worker.minicpm.tokenizer import TextTokenizer
+from worker.minicpm.vision_cache import VisionCache
+from worker.minicpm.vision_graphs import portions
 
 Paint = Callable[..., Picture]
 NEVER: frozenset[int] = frozenset()
@@ -177,8 +177,8 @@ def test_the_beginning_that_was_not_used_for_longest_is_read_again(
     network: Network, briefed: Callable[..., EncodedPrompt], read: list[int]
 ) -> None:
     a, b, c = (briefed(1, f"Say what is new in one sentence, {name}.") for name in "abc")
-    pace = replace(FAST, kept_tokens=2 * max(window.view_starts[0] for window in (a, b, c)))
-    batch = Batch(network, NEVER, slots=7, room=400, pace=pace)
+    limits = replace(FAST, kept_tokens=2 * max(window.view_starts[0] for window in (a, b, c)))
+    batch = Batch(network, NEVER, slots=7, room=400, limits=limits)
     for window in (a, b, a, c, a, b):
         batch.admit([window], [Sampling(max_new_tokens=1)])
     rest = len(a.ids) - a.view_starts[0]
@@ -217,8 +217,8 @@ def test_a_view_is_looked_at_once(network: Network, picture: Paint, encoder: Pro
         return network.look(some)
 
     with torch.inference_mode():
-        sights = Sights(look)
-        first, again = sights.look(views[:3]), sights.look(views[1:])
+        vision = VisionCache(look)
+        first, again = vision.look(views[:3]), vision.look(views[1:])
         torch.testing.assert_close(first, network.look(views[:3]), atol=1e-5, rtol=0)
         torch.testing.assert_close(again, network.look(views[1:]), atol=1e-5, rtol=0)
     assert looked == [2, 1]
@@ -237,9 +237,9 @@ def test_the_view_that_was_not_used_for_longest_is_forgotten(
         looked.append(len(some))
         return torch.zeros(len(some), 1, 1)
 
-    sights = Sights(look, most=2)
+    vision = VisionCache(look, most=2)
     for views in ([a, b], [a], [c], [a], [b]):
-        sights.look(views)
+        vision.look(views)
     assert looked == [2, 0, 1, 0, 1]
 
 
@@ -300,14 +300,14 @@ def test_views_are_split_into_few_sizes() -> None:
     assert list(portions(0, 16)) == []
 
 
-def test_a_recording_takes_as_many_rows_or_more() -> None:
-    assert [recorded_rows(rows) for rows in (1, 3, 8, 17, 33, 64, 65)] == [1, 4, 8, 24, 48, 64, 128]
+def test_a_graph_takes_as_many_rows_or_more() -> None:
+    assert [captured_rows(rows) for rows in (1, 3, 8, 17, 33, 64, 65)] == [1, 4, 8, 24, 48, 64, 128]
 
 
 def test_passes_change_nothing(network: Network, windows: list[EncodedPrompt]) -> None:
     rule = Sampling(max_new_tokens=5)
     together = generate(network, windows, [rule] * 3, NEVER)
-    batch = Batch(network, NEVER, slots=3, room=400, pace=replace(FAST, tokens=1))
+    batch = Batch(network, NEVER, slots=3, room=400, limits=replace(FAST, tokens=1))
     rows = batch.admit(windows, [rule] * 3)
     while batch.step():
         pass

@@ -1,4 +1,4 @@
-"""What only a GPU can show: parity there, recorded steps, our Triton kernels in place."""
+"""What only a GPU can show: parity there, captured steps, our Triton kernels in place."""
 
 import logging
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from bench.parity import CHECKPOINTS, compare
 from worker.minicpm import Message, PromptStyle, Request, Sampling, load
 from worker.minicpm.batch import Batch
 from worker.minicpm.config import read_config
-from worker.minicpm.footprint import FAST
-from worker.minicpm.graphs import Step
+from worker.minicpm.cuda_graphs import Step
 from worker.minicpm.host_table import lend, new_table
+from worker.minicpm.memory_plan import FAST
 from worker.minicpm.network import Network
+from worker.minicpm.prefill_graphs import TOKENS, PrefillGraphs
 from worker.minicpm.preprocess import Picture, to_patches
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
-from worker.minicpm.readings import TOKENS, Readings
 from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.warming import _answer
 from worker.minicpm.weights import load_network
@@ -42,10 +42,10 @@ def test_every_recorded_case_is_met(fixtures: Path, checkpoint: str, dtype: torc
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
 @pytest.mark.parametrize("penalty", [1.0, 1.3])
-def test_recorded_steps_write_what_direct_ones_write(
+def test_captured_steps_write_what_direct_ones_write(
     fixtures: Path, checkpoint: str, penalty: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three rows in a recording of four; one leaves and another joins in between."""
+    """Three rows in a graph of four; one leaves and another joins in between."""
     path = fixtures / checkpoint
     network = load_network(path, read_config(path), GPU, torch.float32)
     rule = Sampling(max_new_tokens=20, repetition_penalty=penalty)
@@ -62,10 +62,10 @@ def test_recorded_steps_write_what_direct_ones_write(
         batch.collect()
         return [row.tokens for row in rows]
 
-    recorded = write()
-    monkeypatch.setattr("worker.minicpm.batch.Graphs", _Direct)
-    assert recorded == write()
-    assert [len(tokens) for tokens in recorded] == [20, 0, 20, 20]
+    captured = write()
+    monkeypatch.setattr("worker.minicpm.batch.DecodeGraphs", _Direct)
+    assert captured == write()
+    assert [len(tokens) for tokens in captured] == [20, 0, 20, 20]
 
 
 def windows(path: Path, network: Network, picture: Callable[..., Picture]) -> list[EncodedPrompt]:
@@ -84,10 +84,10 @@ def windows(path: Path, network: Network, picture: Callable[..., Picture]) -> li
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_recorded_reading_reads_what_a_direct_one_reads(
+def test_a_captured_prefill_does_what_a_direct_one_does(
     fixtures: Path, checkpoint: str, dtype: torch.dtype, picture: Callable[..., Picture]
 ) -> None:
-    """One prompt, three, and one behind a known beginning; each is read, recorded and replayed.
+    """One prompt, three, and one behind a known beginning; each is read, captured and replayed.
 
     Used memory is full of rubbish, and no other slot is written to.
     """
@@ -97,7 +97,7 @@ def test_a_recorded_reading_reads_what_a_direct_one_reads(
     some = windows(path, network, picture)
     with torch.inference_mode():
         ours, theirs = (network.new_cache(6, 300) for _ in range(2))
-        readings = Readings(network, ours, 5, 512)
+        prefill = PrefillGraphs(network, ours, 5, 512)
         for prompts, slots, known in (
             (some[:1], [3], [0]), (some, [2, 0, 1], [0, 0, 0]), (some[1:2], [2], [0]),
             (some[:1], [2], [20]), (some[::-1], [0, 1, 3], [4, 5, 20]),
@@ -111,10 +111,10 @@ def test_a_recorded_reading_reads_what_a_direct_one_reads(
             wanted = network.prefill(prompts, seen, theirs, slots, known)
             untouched = ours.both[:, :, 4].clone()
             for _ in range(3):
-                readings._x.fill_(torch.nan)
+                prefill._x.fill_(torch.nan)
                 rubbish = [torch.full((2**n,), torch.nan, device=GPU) for n in range(10, 24)]
                 del rubbish
-                scores = readings(prompts, seen, slots, known)
+                scores = prefill(prompts, seen, slots, known)
                 torch.testing.assert_close(scores, wanted, atol=atol, rtol=rtol)
             for prompt, slot in zip(prompts, slots, strict=True):
                 held, right = (
@@ -122,24 +122,24 @@ def test_a_recorded_reading_reads_what_a_direct_one_reads(
                 )
                 torch.testing.assert_close(held, right, atol=atol, rtol=rtol)
             assert torch.equal(ours.both[:, :, 4], untouched)
-        assert len(readings._recordings) > 1
+        assert len(prefill._captured) > 1
 
 
 @pytest.mark.parametrize("tokens", [150, 8192])  # in a pass each, and all in one
-def test_what_is_recorded_shares_its_memory_and_answers_as_if_it_were_not(
+def test_what_is_captured_shares_its_memory_and_answers_as_if_it_were_not(
     fixtures: Path, picture: Callable[..., Picture], tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Readings, looks and steps in turn, three times; other rows are being written meanwhile."""
+    """Prefill, looks and steps in turn, three times; other rows are being written meanwhile."""
     path = fixtures / "bf16"
     rule = Sampling(max_new_tokens=8, repetition_penalty=1.1)
 
-    def answer(recorded: int) -> list[list[int]]:
+    def answer(captured: int) -> list[list[int]]:
         network = load_network(path, read_config(path), GPU, torch.float32)
-        if not recorded:
-            network.__dict__["_see_quickly"] = network.see
+        if not captured:
+            network.__dict__["_see_by_graph"] = network.see
         some = windows(path, network, picture)
-        pace = replace(FAST, tokens=tokens, recorded=recorded, kept_views=1)
-        batch = Batch(network, frozenset(), slots=7, room=300, pace=pace)
+        limits = replace(FAST, tokens=tokens, captured_tokens=captured, kept_views=1)
+        batch = Batch(network, frozenset(), slots=7, room=300, limits=limits)
         while batch.prepare():
             pass
         rows = [*batch.admit([EncodedPrompt((1, 2, 3), ())], [Sampling(max_new_tokens=40)])]
@@ -150,16 +150,16 @@ def test_what_is_recorded_shares_its_memory_and_answers_as_if_it_were_not(
             batch.collect()
             for row in rows[-3:]:
                 batch.release(row)
-        assert len(batch._readings._recordings) == sum(size <= recorded for size in TOKENS)
+        assert len(batch._prefill_graphs._captured) == sum(size <= captured for size in TOKENS)
         return [row.tokens for row in rows]
 
-    recorded = answer(512)
-    monkeypatch.setattr("worker.minicpm.batch.Graphs", _Direct)
-    assert recorded == answer(0)
-    assert [len(row) for row in recorded] == [22, *[8] * 9]
+    captured = answer(512)
+    monkeypatch.setattr("worker.minicpm.batch.DecodeGraphs", _Direct)
+    assert captured == answer(0)
+    assert [len(row) for row in captured] == [22, *[8] * 9]
 
 
-def test_recordings_of_readings_fit_into_the_memory_of_the_largest(fixtures: Path) -> None:
+def test_prefill_graphs_fit_into_the_memory_of_the_largest(fixtures: Path) -> None:
     path = fixtures / "bf16"
     network = load_network(path, read_config(path), GPU, torch.bfloat16)
     batch = Batch(network, frozenset(), slots=2, room=300)
@@ -177,11 +177,11 @@ def test_an_engine_is_warmed_up(fixtures: Path, caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO, "worker.minicpm.warming")
     with load(fixtures / "bf16", GPU, slots=2, room=2048) as engine:
         _answer(engine)
-        assert len(engine._batch._readings._recordings) == len(TOKENS)
+        assert len(engine._batch._prefill_graphs._captured) == len(TOKENS)
     assert caplog.messages == ["the network was warmed up"]
 
 
-def test_a_recorded_look_sees_what_a_direct_one_sees(
+def test_a_captured_look_sees_what_a_direct_one_sees(
     fixtures: Path, picture: Callable[..., Picture]
 ) -> None:
     """The second and third time; other views, and two grids in turn."""
@@ -199,7 +199,7 @@ def test_a_recorded_look_sees_what_a_direct_one_sees(
                 torch.testing.assert_close(vectors, direct, atol=2e-5, rtol=0)
 
 
-def test_a_recorded_look_keeps_what_it_reads(
+def test_a_captured_look_keeps_what_it_reads(
     fixtures: Path, picture: Callable[..., Picture]
 ) -> None:
     """Many other grids are seen, and memory written to, between two looks."""
@@ -213,7 +213,7 @@ def test_a_recorded_look_keeps_what_it_reads(
 
     with torch.inference_mode():
         direct = look((64, 36))
-        look((64, 36))  # is recorded
+        look((64, 36))  # is captured
         for width in range(30, 150, 6):
             look((width, 60))
         rubbish = [torch.full((2**n,), float("nan"), device=GPU) for n in range(10, 24)]
@@ -223,7 +223,7 @@ def test_a_recorded_look_keeps_what_it_reads(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_lent_table_is_read_where_it_lies(dtype: torch.dtype) -> None:
-    """Also by a recording, and what is written on the host later is seen."""
+    """Also by a graph, and what is written on the host later is seen."""
     table = new_table(torch.Size((300, 64)), dtype)
     table.copy_(torch.randn(300, 64))
     before = torch.cuda.memory_allocated(GPU)
@@ -239,9 +239,9 @@ def test_a_lent_table_is_read_where_it_lies(dtype: torch.dtype) -> None:
 
 
 class _Direct:
-    """Does a step where Graphs would replay it."""
+    """Does a step where DecodeGraphs would replay it."""
 
-    def __init__(self, step: Step, spare: int, device: torch.device, pool: Any) -> None:
+    def __init__(self, step: Step, spare: int, device: torch.device, capturer: Any) -> None:
         self._step = step
 
     def __call__(self, slots: torch.Tensor) -> torch.Tensor:

@@ -98,7 +98,7 @@ def test_triton_multiplies_on_a_gpu() -> None:
 
 
 @pytest.mark.gpu
-def test_recorded_products_equal_direct_ones_on_every_replay() -> None:
+def test_captured_products_equal_direct_ones_on_every_replay() -> None:
     """The counters of shared tiles are zero again after each product."""
     pytest.importorskip("triton", reason="needs Triton")
     if not torch.cuda.is_available():
@@ -110,8 +110,8 @@ def test_recorded_products_equal_direct_ones_on_every_replay() -> None:
     direct = multiply(x, weight)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        recorded = multiply(x, weight)
+        captured = multiply(x, weight)
     for _ in range(3):
-        recorded.fill_(float("nan"))
+        captured.fill_(float("nan"))
         graph.replay()
-        assert torch.equal(recorded, direct)
+        assert torch.equal(captured, direct)

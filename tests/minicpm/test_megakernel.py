@@ -148,11 +148,11 @@ def test_it_writes_what_separate_kernels_write(lengths: list[int]) -> None:
 
 @pytest.mark.gpu
 @needs_gpu
-def test_a_recording_of_it_goes_on_from_launch_to_launch() -> None:
+def test_a_graph_of_it_goes_on_from_launch_to_launch() -> None:
     """Steps of one and two rows in turn, through the model as the engine calls it."""
     model, ours, theirs, x, slots = _step(2)
     lengths = torch.tensor([30, 500], device=GPU)
-    kernel = model.megakernel  # recordings read what it holds
+    kernel = model.megakernel  # graphs read what it holds
     assert kernel is not None
     with torch.inference_mode():
         graphs = []

@@ -69,7 +69,7 @@ def test_grids_of_as_many_patches_are_told_apart(new: New) -> None:
 
 @pytest.mark.parametrize("new", [new_tower, new_resampler])
 def test_what_is_remembered_is_what_is_read(new: New) -> None:
-    """Whoever records a run holds on to it, so it has to be all of it and the very tensors."""
+    """Whoever captures a run holds on to it, so it has to be all of it and the very tensors."""
     patches = torch.randn(1, 12, 12, generator=torch.Generator().manual_seed(1))
     module = new(1)
     before, kept = module(patches, GRID), module.remembered(GRID)

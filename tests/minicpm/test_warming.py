@@ -40,7 +40,7 @@ def test_windows_without_room_are_told(caplog: pytest.LogCaptureFixture) -> None
     assert "was not warmed up windows=2 of=2" in caplog.text
 
 
-def test_windows_are_answered_between_two_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_are_answered_between_two_captures(monkeypatch: pytest.MonkeyPatch) -> None:
     made, answered, enough = count(), Event(), 1000
 
     def prepare(batch: Batch) -> bool:
@@ -78,7 +78,7 @@ def test_closing_ends_preparing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not late.is_alive()
 
 
-def test_readings_are_prepared_before_windows_are_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefill_is_captured_before_windows_are_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 
     def told(name: str) -> None:

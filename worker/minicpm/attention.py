@@ -3,7 +3,7 @@
 On a GPU with Triton by our own kernels, elsewhere by torch: the same results but for rounding.
 One layer's `keys` and `values` are (slots, kv heads, room, D), contiguous; what stands behind a
 slot's length is rubbish and never looked at. All work in one dtype; scores, maxima and sums are
-float32. On a GPU nothing waits for the device, so that steps can be recorded as CUDA graphs.
+float32. On a GPU nothing waits for the device, so that steps can be captured as CUDA graphs.
 """
 
 import torch

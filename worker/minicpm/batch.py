@@ -12,19 +12,19 @@ from random import Random
 import torch
 from torch import Tensor
 
+from worker.minicpm.cuda_graphs import DecodeGraphs, Step
 from worker.minicpm.errors import NumbersOverflowed, PromptTooLong
-from worker.minicpm.footprint import FAST, Pace
-from worker.minicpm.graphs import Graphs, Step
-from worker.minicpm.ledger import OVERFLOWED, Ledger
+from worker.minicpm.memory_plan import FAST, Limits
 from worker.minicpm.network import Network
-from worker.minicpm.prefixes import PrefixStore
+from worker.minicpm.prefill_graphs import PrefillGraphs
+from worker.minicpm.prefix_cache import PrefixCache
 from worker.minicpm.prompt import EncodedPrompt
-from worker.minicpm.readings import Readings
 from worker.minicpm.sampling import Sampling, choose
-from worker.minicpm.sights import Sights
+from worker.minicpm.slot_state import OVERFLOWED, SlotState
 from worker.minicpm.stopwatch import Mark, mark, milliseconds
 from worker.minicpm.transfer import upload
 from worker.minicpm.triton_support import runs_triton
+from worker.minicpm.vision_cache import VisionCache
 
 
 @dataclass(slots=True, eq=False)
@@ -60,24 +60,26 @@ class Batch:
         stop_ids: frozenset[int],
         slots: int,
         room: int,
-        pace: Pace = FAST,
+        limits: Limits = FAST,
     ) -> None:
-        self.network, self.room, self.slots, self.pace = network, room, slots, pace
+        self.network, self.room, self.slots, self.limits = network, room, slots, limits
         self.cache = network.new_cache(slots + 1, room)  # the last one is for rows that fill up
         device = self._device = network.device
         vocabulary = network.config.language.vocab_size
-        self._ledger = Ledger(slots + 1, room, vocabulary, sorted(stop_ids), device)
-        self._prefixes = PrefixStore(pace.kept_tokens)
-        self._sights = Sights(network.look, pace.kept_views)
-        recorded = pace.recorded if runs_triton(device) else 0  # torch's attention can't be
-        self._readings = Readings(network, self.cache, slots, recorded)
+        self._state = SlotState(slots + 1, room, vocabulary, sorted(stop_ids), device)
+        self._prefix_cache = PrefixCache(limits.kept_tokens)
+        self._vision_cache = VisionCache(network.look, limits.kept_views)
+        captured = (
+            limits.captured_tokens if runs_triton(device) else 0
+        )  # torch's attention can't be
+        self._prefill_graphs = PrefillGraphs(network, self.cache, slots, captured)
         self._rows: dict[int, Row] = {}  # by slot
         self._launches: deque[Launch] = deque()
         if device.type == "cuda":
             _ = network.llm.megakernel  # compiled while all else is made ready
         steps: list[Step] = [self._score, self._write_greedily, self._write_penalised]
         if device.type == "cuda":
-            steps = [Graphs(step, slots, device, network.pool) for step in steps]
+            steps = [DecodeGraphs(step, slots, device, network.capturer) for step in steps]
         self._do_score, self._do_write, self._do_write_penalised = steps
 
     @property
@@ -108,9 +110,9 @@ class Batch:
             self.check(prompt, sampling)
         slots = self.free[: len(prompts)]
         begun = mark(self._device)
-        seen = self._sights.look([view for prompt in prompts for view in prompt.views])
+        seen = self._vision_cache.look([view for prompt in prompts for view in prompt.views])
         looked = mark(self._device)
-        where = self._ledger.begin(slots, [len(prompt.ids) for prompt in prompts], samplings)
+        where = self._state.begin(slots, [len(prompt.ids) for prompt in prompts], samplings)
         scores = self._read(slots, prompts, seen)
         rows = [
             Row(slot, sampling, sampling.new_dice())
@@ -166,49 +168,50 @@ class Batch:
 
     @torch.inference_mode()
     def prepare(self) -> bool:
-        """Record one of the sizes in which prompts are read; return whether there are more."""
-        return self._readings.prepare()
+        """Capture one of the sizes in which prompts are read; return whether there are more."""
+        return self._prefill_graphs.prepare()
 
     def forget(self) -> None:
         """Drop what is kept for later prompts: memory is short.
 
-        Recordings stay: without them the same work takes as much memory.
+        Graphs stay: without them the same work takes as much memory.
         """
-        self._prefixes.clear()
-        self._sights.clear()
+        self._prefix_cache.clear()
+        self._vision_cache.clear()
 
     def _read(self, slots: Sequence[int], prompts: Sequence[EncodedPrompt], seen: Tensor) -> Tensor:
         """Prefill in passes of bounded size. Returns (B, V)."""
         scores: list[Tensor] = []
         views = 0
-        runs = passes([len(prompt.ids) for prompt in prompts], self.pace.tokens)
+        runs = passes([len(prompt.ids) for prompt in prompts], self.limits.tokens)
         for first, stop in runs:
             some, where = prompts[first:stop], slots[first:stop]
             count = sum(len(prompt.view_starts) for prompt in some)
             known = [
-                self._prefixes.restore(p, self.cache, s) for p, s in zip(some, where, strict=True)
+                self._prefix_cache.restore(p, self.cache, s)
+                for p, s in zip(some, where, strict=True)
             ]
             part = seen[views : views + count]
-            read = self._readings(some, part, where, known)
+            read = self._prefill_graphs(some, part, where, known)
             scores.append(read if len(runs) == 1 else read.clone())  # the next pass overwrites it
             views += count
             for prompt, slot in zip(some, where, strict=True):
-                self._prefixes.remember(prompt, self.cache, slot)
+                self._prefix_cache.remember(prompt, self.cache, slot)
         return scores[0] if len(runs) == 1 else torch.cat(scores)
 
     def _score(self, slots: Tensor) -> Tensor:
         """Read the newest token of slots (B,) on the device; return the scores (B, V) of the next."""
-        llm, ledger = self.network.llm, self._ledger
-        x = llm.embed(ledger.newest[slots])
-        scores = llm.decode_step(x, slots, ledger.lengths[slots], self.cache)
-        ledger.grow(slots)
+        llm, state = self.network.llm, self._state
+        x = llm.embed(state.newest[slots])
+        scores = llm.decode_step(x, slots, state.lengths[slots], self.cache)
+        state.grow(slots)
         return scores
 
     def _write_greedily(self, slots: Tensor, penalised: bool = False) -> Tensor:
         """Write one token more in slots (B,) whose rows are all greedy; return them (B,)."""
         scores = self._score(slots)
-        best = self._ledger.rule(slots, scores, penalised).argmax(-1)
-        return self._ledger.note(slots, scores, best)
+        best = self._state.rule(slots, scores, penalised).argmax(-1)
+        return self._state.note(slots, scores, best)
 
     def _write_penalised(self, slots: Tensor) -> Tensor:
         return self._write_greedily(slots, penalised=True)
@@ -217,9 +220,9 @@ class Batch:
         """Choose a token per row (B,) from scores (B, V), each by its own rules."""
         rules = [row.sampling for row in rows]
         penalised = any(row.asked and row.sampling.repetition_penalty != 1 for row in rows)
-        ruled = self._ledger.rule(where, scores, penalised)
+        ruled = self._state.rule(where, scores, penalised)
         chosen = choose(ruled, rules, [row.dice.random() for row in rows])
-        return self._ledger.note(where, scores, chosen)
+        return self._state.note(where, scores, chosen)
 
     def _launch(
         self, rows: Sequence[Row], tokens: Tensor, marks: tuple[Mark, Mark, Mark] | None

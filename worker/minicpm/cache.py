@@ -37,7 +37,7 @@ class Pieces:
     """Runs of prompt tokens, packed one behind the other, and where each belongs in a cache.
 
     Piece r is the tokens starts[r] … starts[r + 1] - 1 and stands in slot slots[r] from position
-    before[r] on; what is before it is in the cache already. Pieces that only fill up a recording
+    before[r] on; what is before it is in the cache already. Pieces that only fill up a graph
     are empty and come last; tokens behind the last piece belong to none. All int64, on the device.
     """
 

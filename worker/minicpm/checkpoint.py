@@ -8,7 +8,7 @@ from worker.minicpm.cache import cache_bytes
 from worker.minicpm.config import Config, read_config
 from worker.minicpm.engine import Engine
 from worker.minicpm.errors import CheckpointError, OutOfDeviceMemory
-from worker.minicpm.footprint import FRUGAL, Plan, Sizes, TooSmall, plan
+from worker.minicpm.memory_plan import FRUGAL, Plan, Sizes, TooSmall, plan
 from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.weights import load_network, weight_bytes
 
@@ -59,8 +59,8 @@ def load(
     network = load_network(folder, config, device, dtype, kernel)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # packing weights anew has left holes
-    network.views_per_pass = way.pace.views
-    return Engine(network, tokenizer, way.slots, room, way.pace)
+    network.views_per_pass = way.limits.views
+    return Engine(network, tokenizer, way.slots, room, way.limits)
 
 
 def _plan(

@@ -25,13 +25,13 @@ from worker.minicpm.errors import (
     OutOfDeviceMemory,
     PromptTooLong,
 )
-from worker.minicpm.footprint import FAST, Pace
-from worker.minicpm.ledger import OVERFLOWED
+from worker.minicpm.memory_plan import FAST, Limits
 from worker.minicpm.network import Network
 from worker.minicpm.preprocess import plan_layout
 from worker.minicpm.prompt import EncodedPrompt, Message, PromptEncoder, PromptStyle
 from worker.minicpm.sampling import Sampling
 from worker.minicpm.schedule import admit_now
+from worker.minicpm.slot_state import OVERFLOWED
 from worker.minicpm.text import TextStream
 from worker.minicpm.tokenizer import TextTokenizer
 
@@ -109,11 +109,11 @@ class Engine:
         tokenizer: TextTokenizer,
         slots: int,
         room: int,
-        pace: Pace = FAST,
+        limits: Limits = FAST,
     ) -> None:
         self.network, self.tokenizer, self.slots = network, tokenizer, slots
         self.encoder = PromptEncoder(tokenizer, network.config.picture)
-        self._batch = Batch(network, tokenizer.stop_ids, slots, room, pace)
+        self._batch = Batch(network, tokenizer.stop_ids, slots, room, limits)
         self._most_rows = slots  # less for a while after the device's memory ran out
         self._calm = 0  # steps since then
         self._waiting: deque[_Ticket] = deque()
@@ -157,7 +157,7 @@ class Engine:
                 self._open.discard(ticket)
 
     def prepare(self) -> None:
-        """Record how prompts of usual lengths are read, a length between two steps; blocks. On a GPU."""
+        """Capture prefill for usual lengths of prompts, a length between two steps; blocks. On a GPU."""
         with self._changed:
             self._unprepared = self._stopped is None
             if not self._unprepared:
@@ -274,7 +274,7 @@ class Engine:
             room = min(len(self._batch.free), self._most_rows - len(self._running))
             lengths = [len(ticket.prompt.ids) for ticket in live]
             now = admit_now(
-                lengths, room, len(self._running), self._waited, self._batch.pace.tokens
+                lengths, room, len(self._running), self._waited, self._batch.limits.tokens
             )
             self._waiting = deque(live[now:])
         self._waited = 0 if now else self._waited + 1

@@ -160,7 +160,7 @@ class Megakernel:
         return kernel
 
     def _exchange(self, rows: int) -> Tensor:
-        """What a kernel's blocks hand to each other. Recordings read and write it where it lies."""
+        """What a kernel's blocks hand to each other. Graphs read and write it where it lies."""
         if rows not in self._exchanges:
             size = self._shape.exchange_bytes(rows)
             self._exchanges[rows] = torch.zeros(size, dtype=torch.uint8, device=self._device)

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from worker.minicpm.cache import KVCache
 from worker.minicpm.config import Config
-from worker.minicpm.glances import Glances, See, portions
+from worker.minicpm.cuda_graphs import GraphCapturer
 from worker.minicpm.language import LanguageModel
+from worker.minicpm.packing import EmbeddingPlan, PackedPrompts
 from worker.minicpm.preprocess import View, to_patches
 from worker.minicpm.prompt import EncodedPrompt
 from worker.minicpm.resampler import Resampler
-from worker.minicpm.sheet import Sheet, Spelling
 from worker.minicpm.transfer import upload
 from worker.minicpm.vision import Grid, VisionTower
+from worker.minicpm.vision_graphs import See, VisionGraphs, portions
 
 
 class Network(nn.Module):
@@ -58,7 +58,7 @@ class Network(nn.Module):
             for size in portions(len(places), self.views_per_pass):
                 chunk, places = places[:size], places[size:]
                 patches = to_patches([views[i] for i in chunk], self.device, self.dtype)
-                vectors = self._see_quickly(patches, grid)
+                vectors = self._see_by_graph(patches, grid)
                 seen.index_copy_(0, upload(torch.tensor(chunk), self.device), vectors)
         return seen
 
@@ -72,15 +72,15 @@ class Network(nn.Module):
         return [*self.vpm.remembered(grid), *self.resampler.remembered(grid)]
 
     @cached_property
-    def _see_quickly(self) -> See:
+    def _see_by_graph(self) -> See:
         if self.device.type != "cuda":
             return self.see
-        return Glances(self.see, self.remembered, self.pool)
+        return VisionGraphs(self.see, self.remembered, self.capturer)
 
     @cached_property
-    def pool(self) -> Any:
-        """The memory of all that is recorded of this network, on a GPU."""
-        return torch.cuda.graph_pool_handle()
+    def capturer(self) -> GraphCapturer:
+        """Of all this network's work, on a GPU."""
+        return GraphCapturer(self.device)
 
     def prefill(
         self,
@@ -96,21 +96,21 @@ class Network(nn.Module):
         Returns the scores (B, V) of each prompt's next token.
         """
         queries = self.config.resampler.queries
-        sheet = Sheet.write(prompts, slots, known or [0] * len(prompts), queries)
-        pieces, spelling = sheet.read(upload(sheet.numbers, self.device))
+        packed = PackedPrompts.pack(prompts, slots, known or [0] * len(prompts), queries)
+        pieces, plan = packed.read(upload(packed.numbers, self.device))
         shape = len(pieces.positions), self.config.language.hidden_size
         x = torch.empty(shape, device=self.device, dtype=self.dtype)
-        self.spell(x, spelling, seen)
+        self.embed(x, plan, seen)
         return self.llm.prefill(x, cache, pieces)
 
-    def spell(self, x: Tensor, spelling: Spelling, seen: Tensor) -> None:
+    def embed(self, x: Tensor, plan: EmbeddingPlan, seen: Tensor) -> None:
         """Fill x (T, hidden) with the vectors of words, and of views (views, queries, hidden).
 
         No vector of a place is looked up: on a GPU the table is at the far end of a bus.
         """
-        x.index_copy_(0, spelling.words, self.llm.embed(spelling.ids))
+        x.index_copy_(0, plan.words, self.llm.embed(plan.ids))
         if len(seen):
-            x.index_copy_(0, spelling.places, seen.flatten(0, 1))
+            x.index_copy_(0, plan.places, seen.flatten(0, 1))
 
     def decode_step(self, tokens: Tensor, slots: Tensor, lengths: Tensor, cache: KVCache) -> Tensor:
         """Read token i (B,) into slot slots[i], behind the lengths[i] it holds. Returns (B, V)."""

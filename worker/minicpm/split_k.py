@@ -27,7 +27,7 @@ def count_parts(outputs: int, steps: int) -> int:
 def counters(device: torch.device) -> Tensor:
     """One zero per tile; whoever counts a tile to its end sets it back to zero."""
     if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
-        raise RuntimeError("run a product once before the first one is recorded in a graph")
+        raise RuntimeError("run a product once before the first one is captured in a graph")
     return torch.zeros(COUNTERS, dtype=torch.int32, device=device)
 
 

@@ -36,7 +36,7 @@ class Remembered:
     """Tensors that depend on a grid and on weights only; the latest few are kept.
 
     Weights that were moved, replaced or written to since are other weights. A CUDA graph reads such
-    tensors where they lay when it was recorded: its owner must hold them as well.
+    tensors where they lay when it was captured: its owner must hold them as well.
     """
 
     LIMIT = 8  # of the resampler's, each takes some 8 MB

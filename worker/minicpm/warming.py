@@ -1,6 +1,6 @@
 """Does once, before anyone waits for it, what a GPU's first windows would have to wait for.
 
-Kernels are compiled, and steps and readings recorded, when a number of rows, of pictures or of tokens
+Kernels are compiled, and steps and prefill captured, when a number of rows, of pictures or of tokens
 is met for the first time: some ten seconds in all, in the middle of the first large job.
 """
 
@@ -9,16 +9,16 @@ import threading
 
 import numpy as np
 
+from worker.minicpm.cuda_graphs import SIZES
 from worker.minicpm.engine import Engine, Request
 from worker.minicpm.errors import MiniCPMError
-from worker.minicpm.graphs import SIZES
 from worker.minicpm.prompt import Message
 from worker.minicpm.sampling import Sampling
 
 PICTURES = 4  # a window's, by default
-SOURCE = (1920, 1080)  # the commonest shape; another one's views are recorded when it comes
+SOURCE = (1920, 1080)  # the commonest shape; another one's views are captured when it comes
 STEPS = 3  # with each number of rows
-PENALTY = 1.05  # as jobs have it unless they ask for none: with and without are two recordings
+PENALTY = 1.05  # as jobs have it unless they ask for none: with and without are two graphs
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def warm_up(engine: Engine) -> None:
 
 def _answer(engine: Engine) -> None:
     failures: list[MiniCPMError] = []
-    engine.prepare()  # before all else: what is recorded later fits into the memory of the largest
+    engine.prepare()  # before all else: what is captured later fits into the memory of the largest
 
     def ask(number: int) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Reading as it is recorded on a GPU: padded to few sizes, from the same memory each time."""
+"""Prefill as it is captured on a GPU: padded to few sizes, from the same memory each time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,12 +17,12 @@ from tests.minicpm.interpreter import run_interpreted
 from tests.minicpm.test_attention import PIECES, scene
 from worker.minicpm import Message, PromptStyle, Sampling, attention
 from worker.minicpm.batch import Batch
-from worker.minicpm.footprint import FAST, FRUGAL
+from worker.minicpm.memory_plan import FAST, FRUGAL
 from worker.minicpm.network import Network
+from worker.minicpm.packing import PackedPrompts, Padding, Size
+from worker.minicpm.prefill_graphs import TOKENS, PrefillGraphs, most_prompts
 from worker.minicpm.preprocess import Picture
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
-from worker.minicpm.readings import TOKENS, Readings, pieces
-from worker.minicpm.sheet import Padding, Sheet, Size
 
 Paint = Callable[..., Picture]
 NEVER: frozenset[int] = frozenset()
@@ -49,20 +49,20 @@ class Replayed:
 
 
 @pytest.fixture(autouse=True)
-def recorded(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Tokens of each recording made."""
+def captured(network: Network) -> Iterator[list[int]]:
+    """Tokens of each graph made."""
     sizes: list[int] = []
     made: list[Replayed] = []
 
-    def record(work: Callable[[Tensor], Tensor], given: Tensor, pool: Any) -> Replayed:
-        sizes.append(len(given))
-        made.append(Replayed(work, given, work(given).clone(), made))
-        return made[-1]
+    class Capturer:
+        def capture(self, work: Callable[[Tensor], Tensor], given: Tensor) -> Replayed:
+            sizes.append(len(given))
+            made.append(Replayed(work, given, work(given).clone(), made))
+            return made[-1]
 
-    monkeypatch.setattr("worker.minicpm.readings.record", record)
-    network.__dict__["pool"] = None
+    network.__dict__["capturer"] = Capturer()
     yield sizes
-    del network.__dict__["pool"]
+    del network.__dict__["capturer"]
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def windows(encoder: PromptEncoder, picture: Paint) -> list[EncodedPrompt]:
     ]
 
 
-def test_a_padded_reading_is_the_same_reading(
-    network: Network, windows: list[EncodedPrompt], recorded: list[int]
+def test_a_padded_prefill_is_the_same_prefill(
+    network: Network, windows: list[EncodedPrompt], captured: list[int]
 ) -> None:
     """The same scores and the same cache, and no other slot is touched; also behind a known beginning."""
     with torch.inference_mode():
@@ -95,11 +95,11 @@ def test_a_padded_reading_is_the_same_reading(
                     start = EncodedPrompt(window.ids[:skip], ())
                     for cache in (direct, padded):
                         network.prefill([start], network.look([]), cache, [slot])
-            readings = Readings(network, padded, SPARE, 512)
+            prefill = PrefillGraphs(network, padded, SPARE, 512)
             wanted = network.prefill(windows, seen, direct, [2, 0, 1], known)
-            for _ in range(3):  # directly, recorded, replayed
-                readings._x.fill_(torch.nan)
-                scores = readings(windows, seen, [2, 0, 1], known)
+            for _ in range(3):  # directly, captured, replayed
+                prefill._x.fill_(torch.nan)
+                scores = prefill(windows, seen, [2, 0, 1], known)
                 torch.testing.assert_close(scores, wanted, atol=2e-5, rtol=0)
             held = [len(window.ids) for window in windows]
             for slot, length in zip((2, 0, 1), held, strict=True):
@@ -109,46 +109,46 @@ def test_a_padded_reading_is_the_same_reading(
                 )
                 assert torch.equal(ours[..., length:, :], theirs[..., length:, :])
             assert torch.equal(padded.both[:, :, 3], untouched)
-    assert recorded[0] == 512  # the largest, whatever is read first
+    assert captured[0] == 512  # the largest, whatever is read first
 
 
-def test_a_recording_serves_other_prompts_of_its_size(
-    network: Network, windows: list[EncodedPrompt], recorded: list[int]
+def test_a_graph_serves_other_prompts_of_its_size(
+    network: Network, windows: list[EncodedPrompt], captured: list[int]
 ) -> None:
     """More or fewer of them, in other slots, longer and shorter than before; room for few tokens."""
     few = [EncodedPrompt(tuple(range(1, n)), ()) for n in (30, 9, 3)]
     with torch.inference_mode():
         cache = network.new_cache(SPARE + 1, 40)
-        readings = Readings(network, cache, SPARE, 512)
-        while readings.prepare():
+        prefill = PrefillGraphs(network, cache, SPARE, 512)
+        while prefill.prepare():
             pass
-        assert recorded == [size for size in reversed(TOKENS) if size <= 512]
+        assert captured == [size for size in reversed(TOKENS) if size <= 512]
         for prompts, slots in (([few[0]], [3]), ([few[2]], [0]), ([few[1]], [3]), ([few[0]], [1])):
-            scores = readings(prompts, network.look([]), slots, [0])
+            scores = prefill(prompts, network.look([]), slots, [0])
             alone = network.prefill(prompts, network.look([]), network.new_cache(1, 40), [0])
             torch.testing.assert_close(scores, alone, atol=2e-5, rtol=0)
         long = [few[0]] * 4 + few[1:]
         seen = network.look([])
-        scores = readings(long * 2, seen, [0] * 12, [0] * 12).clone()  # too many: directly
-        some = readings([*long[:2]], seen, [0, 1], [0, 0])  # too many for 64 tokens
+        scores = prefill(long * 2, seen, [0] * 12, [0] * 12).clone()  # too many: directly
+        some = prefill([*long[:2]], seen, [0, 1], [0, 0])  # too many for 64 tokens
         torch.testing.assert_close(some, scores[:2], atol=2e-5, rtol=0)
-    assert len(recorded) == 7 + 1
+    assert len(captured) == 7 + 1
 
 
 def test_padding_goes_round_in_the_spare_slot() -> None:
     prompts = [EncodedPrompt((7, 8, 9, 10), (1,)), EncodedPrompt((5, 6), ())]
     padding = Padding(Size(3, 12), spare=9, room=4)
-    sheet = Sheet.write(prompts, [3, 1], [0, 1], 2, padding)
-    pieces, spelling = sheet.read(sheet.numbers)
+    packed = PackedPrompts.pack(prompts, [3, 1], [0, 1], 2, padding)
+    pieces, plan = packed.read(packed.numbers)
     assert pieces.slots.tolist() == [3, 1, 9]
     assert pieces.before.tolist() == [0, 1, 0]
     assert pieces.starts.tolist() == [0, 4, 5, 5]
     assert pieces.ends.tolist() == [3, 4, 4]
     assert pieces.token_slots.tolist() == [3, 3, 3, 3, 1, *[9] * 7]
     assert pieces.positions.tolist() == [0, 1, 2, 3, 1, 0, 1, 2, 3, 0, 1, 2]
-    assert (spelling.ids.tolist(), spelling.words.tolist()) == ([7, 10, 6], [0, 3, 4])
-    assert spelling.places.tolist() == [1, 2]
-    assert len(sheet.numbers) <= padding.size.most_numbers
+    assert (plan.ids.tolist(), plan.words.tolist()) == ([7, 10, 6], [0, 3, 4])
+    assert plan.places.tolist() == [1, 2]
+    assert len(packed.numbers) <= padding.size.most_numbers
     for part in (pieces.before, pieces.token_slots, pieces.positions, pieces.starts):
         assert part.storage_offset() % 2 == 0
 
@@ -172,7 +172,7 @@ def test_padding_changes_no_bit_of_what_is_mixed() -> None:
 
 def test_padding_changes_no_bit_of_what_is_mixed_in_the_interpreter() -> None:
     run_interpreted(
-        "import torch; from tests.minicpm.test_readings import *;"
+        "import torch; from tests.minicpm.test_prefill_graphs import *;"
         "from worker.minicpm import attention_triton;"
         "check_padded_attention(attention_triton, 'cpu', torch.float16)"
     )
@@ -187,9 +187,16 @@ def test_padding_changes_no_bit_of_what_is_mixed_on_a_gpu() -> None:
 
 def test_sizes_take_usual_windows() -> None:
     assert [tokens for tokens in TOKENS if tokens > 400] == [448, 512, *range(640, 2049, 128)]
-    assert [pieces(tokens) for tokens in (64, 128, 384, 512, 1024, 2048)] == [1, 1, 3, 4, 8, 8]
-    assert max(TOKENS) == FAST.recorded
-    assert FRUGAL.recorded in TOKENS
+    assert [most_prompts(tokens) for tokens in (64, 128, 384, 512, 1024, 2048)] == [
+        1,
+        1,
+        3,
+        4,
+        8,
+        8,
+    ]
+    assert max(TOKENS) == FAST.captured_tokens
+    assert FRUGAL.captured_tokens in TOKENS
 
 
 def answers(batch: Batch, windows: list[EncodedPrompt], rule: Sampling) -> list[list[int]]:
@@ -204,33 +211,33 @@ def answers(batch: Batch, windows: list[EncodedPrompt], rule: Sampling) -> list[
 
 @pytest.mark.parametrize("tokens", [150, 8192])  # in three passes, the last two of one size; in one
 def test_what_was_read_padded_is_answered_as_if_read_plainly(
-    network: Network, windows: list[EncodedPrompt], recorded: list[int], tokens: int
+    network: Network, windows: list[EncodedPrompt], captured: list[int], tokens: int
 ) -> None:
-    """Three times: directly or recorded, and behind beginnings that are known by then."""
+    """Three times: directly or captured, and behind beginnings that are known by then."""
     rule = Sampling(max_new_tokens=5)
-    pace = replace(FAST, tokens=tokens)
-    wanted = answers(Batch(network, NEVER, SPARE, ROOM, pace), windows, rule)
-    batch = Batch(network, NEVER, SPARE, ROOM, pace)
-    assert not batch.prepare()  # nothing is recorded on a CPU
-    batch._readings = Readings(network, batch.cache, SPARE, 512)
+    limits = replace(FAST, tokens=tokens)
+    wanted = answers(Batch(network, NEVER, SPARE, ROOM, limits), windows, rule)
+    batch = Batch(network, NEVER, SPARE, ROOM, limits)
+    assert not batch.prepare()  # nothing is captured on a CPU
+    batch._prefill_graphs = PrefillGraphs(network, batch.cache, SPARE, 512)
     for _ in range(3):
         assert answers(batch, windows, rule) == wanted
-    assert recorded
+    assert captured
 
 
-def test_without_memory_to_record_prompts_are_read_directly(
+def test_without_memory_for_graphs_prompts_are_read_directly(
     network: Network, windows: list[EncodedPrompt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        raise torch.OutOfMemoryError("too little left to record")
+        raise torch.OutOfMemoryError("too little left to capture")
 
-    monkeypatch.setattr("worker.minicpm.readings.record", fail)
+    monkeypatch.setattr(network.capturer, "capture", fail)
     with torch.inference_mode():
         seen = network.look(windows[0].views)
         cache = network.new_cache(SPARE + 1, ROOM)
         wanted = network.prefill(windows[:1], seen, network.new_cache(1, ROOM), [0])
-        readings = Readings(network, cache, SPARE, 512)
+        prefill = PrefillGraphs(network, cache, SPARE, 512)
         for _ in range(3):
-            scores = readings(windows[:1], seen, [0], [0])
+            scores = prefill(windows[:1], seen, [0], [0])
             torch.testing.assert_close(scores, wanted, atol=2e-5, rtol=0)
-        assert not readings.prepare()
+        assert not prefill.prepare()

@@ -17,7 +17,7 @@ def shared_length(prompt: EncodedPrompt) -> int:
     return length if length >= SHORTEST else 0
 
 
-class PrefixStore:
+class PrefixCache:
     """Keys and values of a few beginnings, by their token ids."""
 
     def __init__(self, most_tokens: int = MOST_TOKENS) -> None:

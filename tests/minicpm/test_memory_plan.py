@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.minicpm.footprint import FAST, FRUGAL, Plan, Sizes, TooSmall, plan
+from worker.minicpm.memory_plan import FAST, FRUGAL, Plan, Sizes, TooSmall, plan
 
 AWQ, BF16, SLOT = 5_870_000_000, 16_150_000_000, 2048 * 147_456
 

@@ -27,7 +27,7 @@ class Size:
 
     @property
     def most_numbers(self) -> int:
-        """That a sheet of this size may have."""
+        """That a packed pass of this size may have."""
         return 3 * self.pieces + 1 + 4 * self.tokens + 8
 
 
@@ -41,7 +41,7 @@ class Padding:
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class EmbeddingPlan:
     """Which vectors a pass is made of. All int64, on the device."""
 
     ids: Tensor  # (W,) of its words
@@ -50,10 +50,10 @@ class Spelling:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class PackedPrompts:
     """Numbers on the host: slots, before, token_slots, positions, starts, ids, words, places.
 
-    Padded sheets of one size have all but the last three in the same place. Each of the eight begins
+    Padded passes of one size have all but the last three in the same place. Each of the eight begins
     at a multiple of 16 bytes: Triton compiles kernels apart for others.
     """
 
@@ -62,7 +62,7 @@ class Sheet:
     longest: int
 
     @classmethod
-    def write(
+    def pack(
         cls,
         prompts: Sequence[EncodedPrompt],
         slots: Sequence[int],
@@ -100,9 +100,9 @@ class Sheet:
         numbers = np.concatenate(chunks).astype(np.int64, copy=False)
         return cls(torch.from_numpy(numbers), tuple(map(len, chunks)), longest)
 
-    def read(self, numbers: Tensor) -> tuple[Pieces, Spelling]:
+    def read(self, numbers: Tensor) -> tuple[Pieces, EmbeddingPlan]:
         """Find its parts in `numbers`, a copy of its own."""
         parts = numbers.split(self.lengths)[::2]
-        slots, before, token_slots, positions, starts, *spelling = parts
+        slots, before, token_slots, positions, starts, *plan = parts
         pieces = Pieces(slots, starts, before, token_slots, positions, self.longest)
-        return pieces, Spelling(*spelling)
+        return pieces, EmbeddingPlan(*plan)

@@ -14,7 +14,7 @@ Look = Callable[[Sequence[View]], Tensor]
 """Views → (views, queries, hidden)."""
 
 
-class Sights:
+class VisionCache:
     """A frame that overlapping windows share, or that stands still, is looked at once."""
 
     def __init__(self, look: Look, most: int = MOST) -> None:

@@ -11,7 +11,7 @@ from worker.minicpm.transfer import upload
 OVERFLOWED = -1  # in place of a token
 
 
-class Ledger:
+class SlotState:
     """Tensors of one row per slot. All methods but `begin` take `slots` (B,) int64 on the device."""
 
     def __init__(
