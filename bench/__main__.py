@@ -1,4 +1,4 @@
-"""Run every benchmark, one after the other: `python -m bench [CLIP…]`.
+"""Run the benchmarks that need no GPU, browser or network, one after the other: `python -m bench [CLIP…]`.
 
 The clips are those that the builtin commentator comments; the sample clip if none is named.
 """

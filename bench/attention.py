@@ -22,13 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from triton.runtime.errors import OutOfResources
 
-from bench.stopwatch import (
+from bench.timing import (
     Work,
     copy_ceiling,
     poison,
     product_ceiling,
     relative_error,
-    time_recorded,
+    time_graph,
 )
 from worker.minicpm import attention, attention_triton, pointwise, pointwise_triton
 from worker.minicpm.rotary import rotate
@@ -195,7 +195,7 @@ def measure_attention(
     name: str, scene: Steps | Prompts, ceilings: dict[str, float]
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, **scene.check()}
-    row["µs"], row["torch µs"] = time_recorded(scene.ours()), time_recorded(scene.torch())
+    row["µs"], row["torch µs"] = time_graph(scene.ours()), time_graph(scene.torch())
     row["torch / ours"] = row["torch µs"] / row["µs"]
     if isinstance(scene, Steps):
         row["TB/s"] = scene.nbytes / row["µs"] / 1e6
@@ -310,7 +310,7 @@ def measure_pointwise(work: Pointwise, ceilings: dict[str, float]) -> dict[str, 
     exact = work.exact()
     poison(*exact.shape, dtype=BF16)
     error = relative_error(last(work.ours[0]()).reshape(exact.shape), exact)
-    ours, plain = time_recorded(work.ours), time_recorded(work.torch)
+    ours, plain = time_graph(work.ours), time_graph(work.torch)
     speed = work.nbytes / ours / 1e6
     return {
         "name": work.name, "error": error, "µs": ours, "torch µs": plain,
@@ -328,7 +328,7 @@ def try_settings(
         for name, value in zip(names, choice, strict=True):
             setattr(module, name, value)
         try:
-            found: float | None = time_recorded(calls)
+            found: float | None = time_graph(calls)
         except OutOfResources:
             found = None
         yield {"subject": subject, **dict(zip(names, choice, strict=True)), "µs": found}

@@ -3,7 +3,8 @@
 The folders hold checkpoints of full size (`bench.synthetic_checkpoint` writes some). Unit A is 4
 frames of 448 × 448, 120 tokens of text, 48 new tokens; unit B is 20 frames, 120 and 100, and stands
 for 10 seconds of video. The same weights are run through transformers' classes and `generate` for
-comparison, and a floor is worked out from the card's own copy and matrix speed in the same run.
+comparison, and a floor is worked out from the speed at which the card itself copies, reads and
+multiplies, in the same run.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import torch
 import transformers
 
 from bench.reference import Reference
+from bench.timing import copy_ceiling, product_ceiling, read_ceiling
 from bench.units import UNIT_A, UNIT_B, Unit, Windows
 from worker.minicpm import Engine, PromptStyle, Reply, Request, load
 from worker.minicpm.cache import cache_bytes
@@ -40,7 +42,8 @@ class Ceilings:
     """What the card itself can do, measured here."""
 
     flops: float  # a second, of a large bfloat16 product
-    bytes: float  # a second, read and written by a copy
+    copied: float  # bytes a second, read and written by a copy
+    read: float  # bytes a second, added up
 
 
 @dataclass(slots=True)
@@ -49,34 +52,16 @@ class Report:
 
     rows: list[Row] = field(default_factory=list)
 
-    def add(self, what: str, value: float, unit: str, **more: Any) -> float:
+    def add(self, what: str, value: float, unit: str, **more: Any) -> None:
         self.rows.append({"what": what, "value": value, "unit": unit, **more})
         extra = "  ".join(f"{name} {text}" for name, text in more.items())
         print(f"{what:58} {value:10.4g} {unit:6} {extra}", flush=True)
-        return value
 
 
 def measure_ceilings() -> Ceilings:
-    a, b = (torch.randn(8192, 8192, device=GPU, dtype=torch.bfloat16) for _ in range(2))
-    big, copy = (torch.empty(2**30, device=GPU, dtype=torch.bfloat16) for _ in range(2))
-    return Ceilings(
-        flops=2 * 8192**3 / _median_s(lambda: a @ b),
-        bytes=2 * big.nbytes / _median_s(lambda: copy.copy_(big)),
-    )
-
-
-def _median_s(work: Callable[[], Any], times: int = 10) -> float:
-    """Seconds on the device, after a warm-up."""
-    work()
-    found = []
-    for _ in range(times):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        work()
-        end.record()
-        end.synchronize()
-        found.append(start.elapsed_time(end) / 1000)
-    return median(found)
+    copied, read, product = copy_ceiling(), read_ceiling(), product_ceiling()
+    torch.cuda.empty_cache()
+    return Ceilings(flops=product * 1e12, copied=copied * 1e12, read=read * 1e12)
 
 
 def floor_s(
@@ -99,14 +84,13 @@ def floor_s(
     prefill = 2 * tokens * language.layers * layer + attention
     held = cache_bytes(language, 1, tokens + unit.new_tokens // 2, torch.bfloat16)
     step = weight_bytes / rows + held
-    reading = ceilings.bytes  # a copy's bytes count twice: reading alone is no faster here
-    return (unit.frames * view + prefill) / ceilings.flops + unit.new_tokens * step / reading
+    fastest = max(ceilings.copied, ceilings.read)
+    return (unit.frames * view + prefill) / ceilings.flops + unit.new_tokens * step / fastest
 
 
-def measure_reference(engine: Engine, room: int, report: Report) -> dict[str, float]:
+def measure_reference(engine: Engine, room: int, report: Report) -> None:
     """One `generate` for one window, and for as many as one batch takes."""
     reference = Reference(engine.network)
-    found: dict[str, float] = {}
     for unit, batch in ((UNIT_A, 64), (UNIT_B, 32)):
         if unit.tokens > room:
             continue
@@ -118,8 +102,7 @@ def measure_reference(engine: Engine, room: int, report: Report) -> dict[str, fl
         for rows in (1, batch):
             seconds = _wall_s(lambda p=prompts[:rows], u=unit: reference.answer(p, u.new_tokens))  # type: ignore[misc]
             name = f"unit {unit.name}, transformers, {rows} at once"
-            found[f"{unit.name}{rows}"] = report.add(name, seconds / rows, "s", **_speed(unit, seconds / rows))  # fmt: skip
-    return found
+            report.add(name, seconds / rows, "s", **_speed(unit, seconds / rows))
 
 
 def _wall_s(work: Callable[[], Any]) -> float:
@@ -188,41 +171,6 @@ def measure_steady(engine: Engine, unit: Unit, streams: int, rounds: int, shared
         return 1 / sum(1 / turn.result() for turn in turns)
 
 
-class EngineWatch:
-    """What the engine's thread does while windows are written: how often, on how many, how long."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._batch = engine._batch
-        self._spent: dict[str, list[float]] = {"admit": [], "step": [], "collect": []}
-        self._rows: dict[str, list[int]] = {name: [] for name in self._spent}
-        for name in self._spent:
-            setattr(self._batch, name, self._timed(name, getattr(self._batch, name)))
-
-    def _timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any) -> Any:
-            begun = time.perf_counter()
-            result = work(*arguments)
-            self._spent[name].append(time.perf_counter() - begun)
-            self._rows[name].append(
-                len(arguments[0]) if name == "admit" else len(self._batch._rows)
-            )
-            return result
-
-        return timed
-
-    def report(self) -> Iterator[str]:
-        """A line per kind of work, and start again."""
-        for name, seconds in self._spent.items():
-            if seconds:
-                rows = self._rows[name]
-                yield (
-                    f"  {name:8} {len(seconds):5} times, {sum(rows) / len(rows):5.1f} rows, "
-                    f"{median(seconds) * 1000:7.2f} ms median, {sum(seconds):6.2f} s in all"
-                )
-            seconds.clear()
-            self._rows[name].clear()
-
-
 def measure_burst(engine: Engine, unit: Unit, windows: int) -> float:
     """Seconds a window when so many come at once and none follows. Raises what a window raises."""
     requests = [r for r, _ in zip(Windows(unit, engine.encoder), range(windows), strict=False)]
@@ -235,7 +183,7 @@ def measure_burst(engine: Engine, unit: Unit, windows: int) -> float:
 
 def measure_checkpoint(
     folder: Path, kind: str, ceilings: Ceilings, report: Report, slots: int, room: int,
-    with_reference: bool, profile: bool,
+    with_reference: bool,
 ) -> None:  # fmt: skip
     gc.collect()  # the network before may hang in a ring of references
     torch.cuda.empty_cache()
@@ -244,7 +192,6 @@ def measure_checkpoint(
     engine = load(folder, GPU, slots=slots, room=room)
     torch.cuda.synchronize()
     seconds = time.perf_counter() - load_started
-    watch = EngineWatch(engine) if profile else None
     network = engine.network
     table = network.llm.model.embed_tokens.weight.nbytes  # on the host
     weights = sum(t.nbytes for t in [*network.parameters(), *network.buffers()]) - table
@@ -261,9 +208,7 @@ def measure_checkpoint(
         report.add(f"{kind}: capturing prefill", time.perf_counter() - prepared, "s")
         for unit, rounds in ((UNIT_A, 5), (UNIT_B, 3)):
             if unit.tokens <= room:
-                _measure_unit(
-                    engine, unit, kind, slots, rounds, ceilings, read_each_step, report, watch
-                )
+                _measure_unit(engine, unit, kind, slots, rounds, ceilings, read_each_step, report)
     finally:
         engine.close()
     report.add(f"{kind}: peak of torch's memory", torch.cuda.max_memory_allocated() / 1e9, "GB")
@@ -278,7 +223,7 @@ def taken_gb() -> float:
 
 def _measure_unit(
     engine: Engine, unit: Unit, kind: str, streams: int, rounds: int, ceilings: Ceilings,
-    weight_bytes: float, report: Report, watch: EngineWatch | None,
+    weight_bytes: float, report: Report,
 ) -> None:  # fmt: skip
     config = engine.network.config
 
@@ -288,16 +233,13 @@ def _measure_unit(
             f"{kind}: unit {unit.name}, {what}", seconds, "s",
             floor=f"{floor:.4f}", over_floor=f"{seconds / floor:.2f}", **_speed(unit, seconds), **more,
         )  # fmt: skip
-        for line in watch.report() if watch else ():
-            print(line, flush=True)
 
     seconds, reply = measure_alone(engine, unit)
     parts = (reply.vision_ms, reply.prefill_ms, reply.generate_ms)
     tell("alone", seconds, 1, ms=" + ".join(f"{part:.0f}" for part in parts), tokens=reply.tokens_in)  # fmt: skip
-    for _ in range(
-        2 if unit is UNIT_A else 0
-    ):  # steps are captured the first time, looks the second
-        measure_burst(engine, unit, streams)
+    if unit is UNIT_A:
+        for _ in range(2):  # steps are captured the first time, looks the second
+            measure_burst(engine, unit, streams)
     tell(f"{streams} at once", measure_burst(engine, unit, streams), streams)
     tell(f"steady, {streams} streams", measure_steady(engine, unit, streams, rounds), streams)
     if unit is UNIT_A:
@@ -343,25 +285,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, default=64, help="windows at once (default 64)")
     parser.add_argument("--room", type=int, default=1600, help="tokens of a window, prompt and answer together (default 1600); a unit that needs more is left out")  # fmt: skip
     parser.add_argument("--no-reference", action="store_true", help="leave transformers out")
-    parser.add_argument("--profile", action="store_true", help="tell what the engine's thread does")
     parser.add_argument("--small-card", type=float, metavar="GB", help="also AWQ in so much memory")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(arguments)
+    if not (options.bf16 or options.awq):
+        parser.error("name a checkpoint folder by --bf16 or --awq, or both")
+    if options.small_card and not options.awq:
+        parser.error("--small-card needs --awq")
     about, report = dict(describe()), Report()
     print(*(f"{name}: {text}" for name, text in about.items()), sep="\n", flush=True)
     ceilings = measure_ceilings()
-    torch.cuda.empty_cache()
     report.add("a large bfloat16 product", ceilings.flops / 1e12, "TFLOP/s")
-    report.add("a copy, bytes read and written", ceilings.bytes / 1e12, "TB/s")
+    report.add("a copy, bytes read and written", ceilings.copied / 1e12, "TB/s")
+    report.add("a sum, bytes read", ceilings.read / 1e12, "TB/s")
     try:
         for kind in ("bf16", "awq"):
             if folder := getattr(options, kind):
                 reference = kind == "bf16" and not options.no_reference
                 measure_checkpoint(
-                    folder, kind, ceilings, report, options.slots, options.room, reference,
-                    options.profile,
-                )  # fmt: skip
-        if options.small_card and options.awq:
+                    folder, kind, ceilings, report, options.slots, options.room, reference
+                )
+        if options.small_card:
             measure_small_card(options.awq, options.small_card, report)
     finally:
         if options.json:

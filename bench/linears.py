@@ -2,45 +2,36 @@
 
 Beside them, on the same sizes: PyTorch's own 4-bit product, and autoawq's kernels where that is installed.
 
-    python -m bench.linears [--json OUT] [--sweep [many]]
+    python -m bench.linears [--json OUT]
 
 Needs a CUDA GPU and about 12 GB of its memory. First each kernel is held to float64 on fresh random
 numbers, its memory poisoned with NaNs before, and each row to the same bits whatever stands beside
 it. Then medians of CUDA graph replays, over as many copies of a weight as the second-level cache
 can't hold. TB/s counts the bytes of the weights' numbers alone; "of copy" compares them with a copy of 1 GB.
-`--sweep` also times candidate blocks and parts: per shape, parts and rows the best blocks; and for
-prompts, with the parts as they are set, AWQ's larger blocks beside a dequantised copy (`many`: only
-this).
-docs/performance.md, "Linears", says what to expect and how to read it.
 """
 
 import argparse
 import importlib.util
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import partial
-from itertools import product
 from pathlib import Path
-from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 import triton
 from torch import Tensor
-from triton.runtime.errors import OutOfResources
 
+from bench.timing import copy_ceiling, time_graph
 from worker.minicpm import awq_triton, linear_triton
 from worker.minicpm.awq import matmul_autoawq
 from worker.minicpm.awq_tiles import untile
-from worker.minicpm.split_k import count_parts
 
 SHAPES = {  # outputs, inputs
     "qkv": (6144, 4096),
@@ -55,33 +46,9 @@ ROWS = (1, 2, 4, 8, 16, 32, 48, 64)
 MANY_ROWS = (96, 128, 192, 256, 320, 384, 448, 512)
 """Where the packed weight stops being the faster way."""
 COLD_BYTES = 200 << 20  # four times the second-level cache
-REPLAYS = 9
 DEVICE = "cuda"
 
 Product = Callable[[Tensor, Any], Tensor]
-
-SWEPT_ROWS = (16, 32, 64)
-SWEPT_PARTS = {"qkv": (3, 4, 5, 6, 8), "o": (4, 5, 6, 8), "gate_up": (1, 2), "down": (4, 6, 8, 12)}
-AWQ_BLOCKS = (
-    *((64, 4, 3), (64, 4, 4), (64, 4, 5), (64, 4, 7)),
-    *((128, 8, 2), (128, 8, 3), (128, 8, 4), (128, 4, 3), (128, 4, 4), (256, 8, 3)),
-)
-MANY_ROWS_BLOCKS = [  # none spills on an H100
-    awq_triton.Blocks(*numbers)
-    for numbers in (
-        *((64, 64, 4, 3), (64, 128, 8, 3), (64, 256, 8, 2), (64, 256, 8, 3), (64, 256, 8, 4)),
-        *((128, 64, 4, 2), (128, 64, 4, 3), (128, 64, 8, 3)),
-        *((128, 128, 8, 2), (128, 128, 8, 3), (128, 128, 8, 4)),
-        *((256, 64, 8, 2), (256, 64, 8, 3)),
-    )
-]
-FLOAT_BLOCKS = [
-    linear_triton.Blocks(*numbers)
-    for numbers in (
-        *((64, 128, 4, 2), (64, 128, 4, 3), (64, 128, 4, 4), (64, 64, 4, 3), (64, 64, 4, 4)),
-        *((64, 64, 4, 6), (128, 64, 8, 3), (128, 64, 8, 4), (128, 64, 4, 4), (128, 128, 8, 3)),
-    )
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +62,28 @@ class Figure:
     tb_per_s: float  # of the weight's own bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """A candidate."""
-
-    way: str
-    shape: str
-    rows: int
-    parts: int
-    blocks: tuple[int, ...]
-    us: float
-
-
 @dataclass(slots=True)
 class Report:
+    date: str
     hardware: str
     versions: dict[str, str]
     command: str
     copy_tb_per_s: float
     figures: list[Figure] = field(default_factory=list)
-    swept: list[Swept] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, program: str) -> Self:
+        """Look at the card, and say what was found."""
+        report = cls(
+            date.today().isoformat(),
+            torch.cuda.get_device_name(),
+            {"torch": torch.__version__, "triton": triton.__version__},
+            " ".join(("python -m", program, *sys.argv[1:])),
+            copy_ceiling(),
+        )
+        print(f"{report.date}  {report.hardware}  {report.versions}")
+        print(f"copy of 1 GB: {report.copy_tb_per_s:.2f} TB/s")
+        return report
 
 
 def main() -> int:
@@ -123,27 +92,13 @@ def main() -> int:
         print("bench.linears needs a CUDA GPU; there is none here.", file=sys.stderr)
         return 2
     started = perf_counter()
-    report = Report(
-        torch.cuda.get_device_name(),
-        {"torch": torch.__version__, "triton": triton.__version__},
-        "python -m bench.linears" + "".join(f" {word}" for word in sys.argv[1:]),
-        measure_copy(),
-    )
-    print(f"{date.today()}  {report.hardware}  {report.versions}")
-    print(f"copy of 1 GB: {report.copy_tb_per_s:.2f} TB/s")
+    report = Report.begin("bench.linears")
     for name in SHAPES:
         check(name)
     print(f"correct, and the same bits beside any rows ({perf_counter() - started:.0f} s)")
     for name in SHAPES:
         report.figures += list(measure_shape(name, report.copy_tb_per_s))
     print_layers(report.figures)
-    if options.sweep == "all":
-        report.swept = sweep()
-        print_best(report.swept)
-    if options.sweep is not None:
-        many = sweep_many_rows()
-        print_best_many(many)
-        report.swept += many
     if options.json is not None:
         options.json.write_text(json.dumps(asdict(report), indent=1) + "\n")
     print(f"{perf_counter() - started:.0f} s in all")
@@ -272,39 +227,13 @@ def _poisoned(multiply: Product, x: Tensor, weight: Any) -> Tensor:
 # --- time
 
 
-def measure_copy() -> float:
-    """TB/s, read and written, of copying 1 GB."""
-    source = torch.empty(1 << 30, dtype=torch.uint8, device=DEVICE)
-    target = torch.empty_like(source)
-    us = time_calls([lambda: target.copy_(source)])
-    return 2 * source.numel() / us / 1e6
-
-
 def time_product(multiply: Product, x: Tensor, weights: list[Any]) -> float:
     return time_calls([partial(multiply, x, weight) for weight in weights])
 
 
 def time_calls(calls: list[Callable[[], Any]]) -> float:
-    """Median µs of one call, when recorded one behind the other and replayed."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        calls[0]()
-    torch.cuda.current_stream().wait_stream(side)
-    rounds = math.ceil(24 / len(calls)) if len(calls) > 1 else 4
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for call in calls * rounds:
-            call()
-    times = []
-    for _ in range(REPLAYS + 1):  # the first warms up
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        graph.replay()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end) * 1000 / (rounds * len(calls)))
-    return median(times[1:])
+    """Median µs of one call of many, one behind the other."""
+    return time_graph(calls * math.ceil(24 / len(calls)))
 
 
 def measure_shape(name: str, copy_tb_per_s: float) -> Iterator[Figure]:
@@ -350,156 +279,9 @@ def print_layers(figures: list[Figure]) -> None:
         print(line)
 
 
-# --- sweep
-
-
-def sweep() -> list[Swept]:
-    """Time every candidate. They are compiled first, on all processors."""
-    started = perf_counter()
-    candidates = [
-        ("ours", name, rows, parts, blocks)
-        for name in SHAPES
-        for parts in SWEPT_PARTS.get(name, (1,))
-        for rows, blocks in product(SWEPT_ROWS, FLOAT_BLOCKS)
-    ] + [
-        ("awq", name, rows, parts, blocks)
-        for name in LAYER
-        for parts in SWEPT_PARTS[name]
-        for rows, numbers in product(SWEPT_ROWS, AWQ_BLOCKS)
-        for blocks in (awq_triton.Blocks(rows, *numbers),)
-    ]
-    compile_all(candidates)
-    print(f"\n{len(candidates)} candidates compiled ({perf_counter() - started:.0f} s)", flush=True)
-    swept = []
-    for name in SHAPES:
-        weights: dict[str, list[Any]] = {"ours": float_weights(name)}
-        weights["awq"] = awq_weights(name) if name in LAYER else []
-        for way, _, rows, parts, blocks in (c for c in candidates if c[1] == name):
-            x = torch.randn(rows, SHAPES[name][1], device=DEVICE, dtype=torch.bfloat16)
-            try:
-                us = time_product(_with(way, parts, blocks), x, weights[way])
-            except OutOfResources:
-                continue
-            swept.append(Swept(way, name, rows, parts, tuple(asdict(blocks).values()), us))
-    print(f"timed ({perf_counter() - started:.0f} s)")
-    return swept
-
-
-def sweep_many_rows() -> list[Swept]:
-    """Time AWQ's larger blocks at a prompt's rows."""
-    started = perf_counter()
-    parts = {name: count_parts(SHAPES[name][0], SHAPES[name][1] // 128) for name in LAYER}
-    candidates = [
-        ("awq", name, rows, parts[name], blocks)
-        for name in LAYER
-        for rows, blocks in product(MANY_ROWS, MANY_ROWS_BLOCKS)
-    ]
-    compile_all([c for c in candidates if c[2] == MANY_ROWS[0]])  # any number of rows is the same
-    swept = []
-    for name in LAYER:
-        weights = awq_weights(name)
-        for way, _, rows, count, blocks in (c for c in candidates if c[1] == name):
-            x = torch.randn(rows, SHAPES[name][1], device=DEVICE, dtype=torch.bfloat16)
-            try:
-                us = time_product(_with(way, count, blocks), x, weights)
-            except OutOfResources:
-                continue
-            swept.append(Swept(way, name, rows, count, tuple(asdict(blocks).values()), us))
-        for rows in MANY_ROWS:
-            x = torch.randn(rows, SHAPES[name][1], device=DEVICE, dtype=torch.bfloat16)
-            us = time_product(multiply_dequantised, x, weights)
-            swept.append(Swept("awq dequantised", name, rows, 1, (), us))
-    print(f"\n{len(candidates)} candidates for many rows ({perf_counter() - started:.0f} s)")
-    return swept
-
-
-def _with(way: str, parts: int, blocks: Any) -> Product:
-    if way == "ours":
-        return lambda x, weight: linear_triton.multiply(x, weight, blocks, parts)
-    return lambda x, weight: awq_triton.multiply_packed(x, weight[0], weight[1], blocks, parts)
-
-
-def compile_all(candidates: list[tuple[str, str, int, int, Any]]) -> None:
-    """Fill Triton's cache; a candidate that needs too much shared memory fails only when run."""
-    unique = {
-        (way, rows, parts, blocks, SHAPES[name][0] % 16 == 0)
-        for way, name, rows, parts, blocks in candidates
-    }
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda key: _compile(*key), unique))
-
-
-def _compile(way: str, rows: int, parts: int, blocks: Any, whole: bool) -> None:
-    bf16, f32, i32 = torch.bfloat16, torch.float32, torch.int32
-    outputs = 4096 if whole else 4100
-    if way == "ours":
-        linear_triton._matmul_kernel.warmup(
-            bf16, bf16, bf16, f32, i32, rows, 4096, outputs, grid=(1,),
-            **linear_triton.constants(rows, parts, blocks),
-        )  # fmt: skip
-    else:
-        awq_triton._matmul_kernel.warmup(
-            bf16, i32, i32, bf16, f32, i32, rows, 4096, outputs, grid=(1,),
-            **awq_triton.constants(rows, parts, blocks),
-        )  # fmt: skip
-
-
-def print_best(swept: list[Swept]) -> None:
-    """Per shape and parts the best blocks at each number of rows, best parts first."""
-    print("\nbest blocks; µs at " + ", ".join(map(str, SWEPT_ROWS)) + " rows")
-    chosen: dict[tuple[str, str], int] = {}
-    for way, name in {(s.way, s.shape): None for s in swept}:
-        ranking = []
-        for parts in SWEPT_PARTS.get(name, (1,)):
-            same = [s for s in swept if (s.way, s.shape, s.parts) == (way, name, parts)]
-            best = [min((s for s in same if s.rows == r), key=lambda s: s.us) for r in SWEPT_ROWS]
-            ranking.append((sum(s.us for s in best), parts, best))
-        ranking.sort(key=lambda entry: entry[0])
-        chosen[way, name] = ranking[0][1]
-        for _, parts, best in ranking:
-            cells = "  ".join(f"{s.us:7.1f} {s.blocks!s:18}" for s in best)
-            print(f"{way:5}{name:9}parts {parts:2}  {cells}")
-    print("\nthe same blocks for all four products, with the best parts: ms of a layer")
-    for way, rows in product(("ours", "awq"), SWEPT_ROWS):
-        sums: dict[tuple[int, ...], list[float]] = {}
-        for s in swept:
-            if (s.way, s.rows) == (way, rows) and s.shape in LAYER:
-                us = [s.us] if s.parts == chosen[way, s.shape] else []
-                sums.setdefault(s.blocks, []).extend(us)
-        whole = sorted((sum(us) / 1000, b) for b, us in sums.items() if len(us) == len(LAYER))
-        cells = "  ".join(f"{ms:.4f} {blocks!s}" for ms, blocks in whole[:4])
-        print(f"{way:5}{rows:3} rows  {cells}")
-
-
-def print_best_many(swept: list[Swept]) -> None:
-    """Per number of rows all candidates by what a layer takes, and the best of each product."""
-    print("\nlayer's four products at a prompt's rows, ms: (rows, outputs, warps, stages)")
-    for rows in MANY_ROWS:
-        sums: dict[tuple[str, tuple[int, ...]], list[Swept]] = {}
-        for s in swept:
-            if s.rows == rows:
-                sums.setdefault((s.way, s.blocks), []).append(s)
-        whole = sorted(
-            (sum(s.us for s in same) / 1000, way, blocks)
-            for (way, blocks), same in sums.items()
-            if len(same) == len(LAYER)
-        )
-        print(f"{rows:5} " + "  ".join(f"{ms:.4f} {blocks or way}" for ms, way, blocks in whole))
-        for name in LAYER:
-            best = min((s for s in swept if (s.rows, s.shape) == (rows, name)), key=lambda s: s.us)
-            print(f"      {name:9}{best.us:7.1f} µs {best.blocks or best.way}")
-
-
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument(
-        "--sweep",
-        nargs="?",
-        const="all",
-        choices=("all", "many"),
-        help="also time candidate blocks and parts; many: only those for a prompt's rows",
-    )
     return parser.parse_args()
 
 

@@ -7,16 +7,16 @@ part of it. Needs one of NVIDIA's Hopper GPUs and 5 GB of its memory. Medians of
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import torch
 from torch import nn
 
+from bench.timing import time_graph
 from worker.minicpm.awq import GROUP, KERNELS, AwqLinear
 from worker.minicpm.cache import KVCache
 from worker.minicpm.config import LanguageConfig
@@ -27,7 +27,6 @@ GPU = torch.device("cuda:0")
 REAL = LanguageConfig(4096, 12288, 36, 32, 8, 128, 512, 40960, 1e-6, 1e6)
 ROOM = 2048
 LENGTHS = (424, 1500)  # tokens that a window has: unit A's at its end, and a long one
-REPLAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +74,14 @@ def measure(model: LanguageModel, kernel: Megakernel, rows: int, length: int) ->
     slots = torch.arange(rows, device=GPU)
     lengths = torch.full((rows,), length, device=GPU)
     with torch.inference_mode():
-        one_launch = time_recorded(lambda: kernel.decode_step(x, slots, lengths, cache))
-        separate = time_recorded(lambda: model.step_layers(x, slots, lengths, cache))
+        one_launch, separate = (
+            time_graph([partial(step, x, slots, lengths, cache)]) / 1000
+            for step in (kernel.decode_step, model.step_layers)
+        )
     print(
         f"{rows} rows of {length}: {one_launch:.3f} ms, separate kernels {separate:.3f}", flush=True
     )
     return Figure(rows, length, one_launch, separate)
-
-
-def time_recorded(work: Callable[[], Any]) -> float:
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        work()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=side):
-        work()
-    times = []
-    for _ in range(REPLAYS + 3):
-        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begun.record()
-        graph.replay()
-        ended.record()
-        ended.synchronize()
-        times.append(begun.elapsed_time(ended))
-    return median(times[3:])
 
 
 def random_model(config: LanguageConfig, device: torch.device) -> LanguageModel:

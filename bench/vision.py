@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench.attention import show, try_settings
-from bench.stopwatch import (
+from bench.timing import (
     copy_ceiling,
     poison,
     product_ceiling,
     relative_error,
+    time_graph,
     time_launched,
-    time_recorded,
 )
 from worker.minicpm import attention, attention_triton
 from worker.minicpm.config import VisionConfig
@@ -201,7 +201,7 @@ def measure_tower(tower: VisionTower, views: int, peak: float) -> Iterator[dict[
 
 
 def measure_parts(tower: VisionTower, views: int, peak: float) -> Iterator[dict[str, Any]]:
-    """One layer's products, activations and attention, as recorded graphs."""
+    """One layer's products, activations and attention, as captured graphs."""
     layer, tokens = tower.encoder.layers[0], views * PATCHES
     assert isinstance(layer, VisionLayer)
     x, wide, qkv = noise(views, PATCHES, WIDTH), noise(views, PATCHES, FFN), qkv_noise(views)
@@ -219,7 +219,7 @@ def measure_parts(tower: VisionTower, views: int, peak: float) -> Iterator[dict[
         **{f"attention {way}": (partial(attend, qkv, way), mix) for way in (*BACKENDS, "ours")},
     }
     for name, (work, flops) in parts.items():
-        spent = time_recorded([work])
+        spent = time_graph([work])
         speed = flops / spent / 1e6
         yield {
             "name": name,

@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
-from triton.testing import do_bench
 
 Work = Callable[[], object]
 
 
-def time_recorded(calls: Sequence[Work]) -> float:
-    """Record the calls, each on data of its own, as one CUDA graph; return µs per call (median).
+def time_graph(calls: Sequence[Work]) -> float:
+    """Capture the calls, each on data of its own, as one CUDA graph; return µs per call (median).
 
     Together the data should exceed the 50 MB of the L2 cache.
     """
+    from triton.testing import do_bench  # not where only the CPU's PyTorch is
+
     for call in calls:  # kernels are compiled, libraries make their handles
         call()
     torch.cuda.synchronize()
@@ -42,13 +43,19 @@ def copy_ceiling() -> float:
     """TB/s of a device-to-device copy, read and written."""
     source = torch.randn(2**28, device="cuda")
     target = torch.empty_like(source)
-    return 2 * source.nbytes / time_recorded([lambda: target.copy_(source)]) / 1e6
+    return 2 * source.nbytes / time_graph([lambda: target.copy_(source)]) / 1e6
+
+
+def read_ceiling() -> float:
+    """TB/s at which 4 GB are added up."""
+    source = torch.ones(2**30, device="cuda")
+    return source.nbytes / time_graph([source.sum]) / 1e6
 
 
 def product_ceiling() -> float:
     """TFLOP/s of a large bfloat16 product."""
     a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    return 2 * 8192**3 / time_recorded([lambda: a @ b]) / 1e6
+    return 2 * 8192**3 / time_graph([lambda: a @ b]) / 1e6
 
 
 def relative_error(ours: torch.Tensor, exact: torch.Tensor) -> float:
