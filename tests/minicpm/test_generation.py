@@ -217,7 +217,7 @@ def test_a_view_is_looked_at_once(network: Network, picture: Paint, encoder: Pro
         return network.look(some)
 
     with torch.inference_mode():
-        vision = VisionCache(look)
+        vision = VisionCache(look, most=256)
         first, again = vision.look(views[:3]), vision.look(views[1:])
         torch.testing.assert_close(first, network.look(views[:3]), atol=1e-5, rtol=0)
         torch.testing.assert_close(again, network.look(views[1:]), atol=1e-5, rtol=0)

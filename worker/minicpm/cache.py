@@ -25,7 +25,7 @@ class KVCache:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.slots, self.room = slots, room
+        self.room = room
         shape = (2, config.layers, slots, config.kv_heads, room, config.head_dim)
         self.both = torch.zeros(shape, device=device, dtype=dtype)
         self.keys, self.values = self.both

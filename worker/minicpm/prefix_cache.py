@@ -8,7 +8,6 @@ from worker.minicpm.cache import KVCache
 from worker.minicpm.prompt import EncodedPrompt
 
 SHORTEST = 16  # tokens; a shorter one is read again sooner than copied
-MOST_TOKENS = 2048  # kept of all together, if memory allows; what was not used for longest goes
 
 
 def shared_length(prompt: EncodedPrompt) -> int:
@@ -18,9 +17,12 @@ def shared_length(prompt: EncodedPrompt) -> int:
 
 
 class PrefixCache:
-    """Keys and values of a few beginnings, by their token ids."""
+    """Keys and values of a few beginnings, by their token ids.
 
-    def __init__(self, most_tokens: int = MOST_TOKENS) -> None:
+    `most_tokens` of all together are kept; what was not used for longest goes.
+    """
+
+    def __init__(self, most_tokens: int) -> None:
         self._most_tokens = most_tokens
         # each (2, layers, kv heads, tokens, head_dim): keys, values
         self._known: OrderedDict[tuple[int, ...], Tensor] = OrderedDict()

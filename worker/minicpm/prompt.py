@@ -26,7 +26,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class PromptStyle:
-    """Choices of the chat template. The defaults suit frames of a video."""
+    """Choices of the chat template. The defaults suit frames of a video; only the comparison with the
+    published template sets `picture_numbers`, `thinking`, `speech` and `joint`."""
 
     max_slices: int = 1  # of a picture; 1 shows the overview only
     picture_numbers: bool = False  # name pictures 0, 1, 2 …; misleads in long frame sequences

@@ -8,16 +8,17 @@ from torch import Tensor
 
 from worker.minicpm.preprocess import View
 
-MOST = 256  # views kept, if memory allows; the one that was not used for longest goes
-
 Look = Callable[[Sequence[View]], Tensor]
 """Views → (views, queries, hidden)."""
 
 
 class VisionCache:
-    """A frame that overlapping windows share, or that stands still, is looked at once."""
+    """A frame that overlapping windows share, or that stands still, is looked at once.
 
-    def __init__(self, look: Look, most: int = MOST) -> None:
+    `most` views are kept; the one that was not used for longest goes.
+    """
+
+    def __init__(self, look: Look, most: int) -> None:
         self._look, self._most = look, most
         self._known: OrderedDict[bytes, Tensor] = OrderedDict()  # each (queries, hidden)
 
