@@ -458,7 +458,7 @@ _BETWEEN = {
     "worker_processes": (1, 10_000),
     "worker_threads": (0, 10_000),
     "gpu_decoders": (0, 256),
-    "window_tokens": (256, 32_768),
+    "window_tokens": (512, 32_768),
     "chunk_windows": (1, 1_000_000),
     "job_parallelism": (1, 1_000_000),
     "lease_seconds": (1, 24 * 3600),

@@ -24,7 +24,7 @@ CLOCK_TOLERANCE_S = 5.0  # hosts give leases of half a minute, each by its own c
 
 # Beside the weights: the runtime's frugal way to work, and a token of a window, as
 # worker/minicpm/memory_plan.py counts them (which can't be asked where PyTorch is missing).
-WORK_BYTES, TOKEN_BYTES = 0.72e9, 147_456
+WORK_BYTES, TOKEN_BYTES = 0.87e9, 147_456
 
 
 def advise(facts: Facts) -> list[Line]:

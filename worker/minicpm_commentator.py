@@ -1,6 +1,6 @@
 """The commentator `minicpm`: the native runtime of MiniCPM-o 4.5 behind the words of a job."""
 
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import CommentatorFailed, OutOfMemory, PromptRefused
@@ -36,9 +36,8 @@ from worker.minicpm import (
 from worker.minicpm.awq import AwqLinear
 from worker.network_identity import network_of
 from worker.video.gpu import reserved_bytes
-from worker.wording import question, system_text, telling_question, telling_system
+from worker.wording import question, shortened, system_text, telling_question, telling_system
 
-_QUOTED = (10_000, 80, 20)  # characters of each text: scripts differ in what they cost
 _LONGEST_QUOTE = 256  # tokens of the previous comment: its end is what the new one follows
 
 
@@ -94,20 +93,19 @@ class MiniCPMAnswerer:
         return _answer(self._ask(request, draft))
 
     def write(self, matter: Matter, prompt: Prompt, draft: Draft) -> Answer:
-        """Ask once, in words alone; of texts that take too many tokens, the beginnings."""
+        """Ask once, in words alone; of texts that take too many tokens, as much as has room."""
         asked = _asked(prompt)
-        *longer, shortest = (
-            Request(
-                messages=_telling(matter, most),
+        for texts in shortened(matter.texts):
+            request = Request(
+                messages=_telling(matter, texts),
                 sampling=_sampling(matter.number, prompt, asked),
                 time_limit_s=prompt.time_limit_s,
             )
-            for most in _QUOTED
-        )
-        for request in longer:
-            with suppress(PromptRefused):
+            try:
                 return _answer(self._ask(request, draft))
-        return _answer(self._ask(shortest, draft))
+            except PromptRefused as error:
+                refused = error
+        raise refused
 
     def accelerator(self) -> Accelerator | None:
         memory = self._engine.device_memory()
@@ -154,8 +152,7 @@ def _messages(window: Window, asked: Prompting, previous: str | None) -> list[Me
     ]
 
 
-def _telling(matter: Matter, most: int) -> list[Message]:
-    texts = [text[:most] for text in matter.texts]
+def _telling(matter: Matter, texts: Sequence[str]) -> list[Message]:
     return [
         Message("system", (telling_system(matter.sentences),)),
         Message("user", (telling_question(texts),)),

@@ -5,7 +5,7 @@ the pictures and the previous comment behind them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from models.prompting import Prompting
 
@@ -55,3 +55,16 @@ def telling_question(texts: Sequence[str]) -> str:
     """Quote the texts, each as a JSON string: none can end its quotes or begin a line."""
     quoted = "\n".join(json.dumps(text, ensure_ascii=False) for text in texts)
     return f"{quoted}\n\nThese were the comments. Write the title, then tell what happens."
+
+
+_QUOTED = (10_000, 80, 20)  # characters of each text: scripts differ in what they cost
+
+
+def shortened(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the texts, then less and less of them: their beginnings, then every second, every fourth …"""
+    for most in _QUOTED:
+        yield [text[:most] for text in texts]
+    step = 2
+    while step < 2 * len(texts):
+        yield [text[: _QUOTED[-1]] for text in texts[::step]]
+        step *= 2

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,10 @@ pytest.importorskip("torch", reason="the native runtime needs PyTorch")
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.minicpm.interpreter import run_interpreted
+from worker.minicpm import awq
 from worker.minicpm.awq import (
     KERNELS,
     AwqLinear,
@@ -72,6 +75,31 @@ def test_plain_torch_multiplies_with_the_exact_weight() -> None:
     x = torch.randn(3, 256, generator=torch.Generator().manual_seed(2))
     y = matmul_torch(x, qweight, qzeros, scales)
     torch.testing.assert_close(y.double(), x.double() @ exact, atol=1e-5, rtol=1e-5)
+
+
+def test_plain_torch_multiplies_with_parts_of_the_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    qweight, qzeros, scales, exact = random_linear(256, 200)
+    x = torch.randn(3, 256, generator=torch.Generator().manual_seed(1))
+    for numbers in (1, 256 * 64, 256 * 200):
+        monkeypatch.setattr(awq, "UNPACKED", numbers)
+        ours = matmul_torch(x, qweight, qzeros, scales)
+        torch.testing.assert_close(ours.double(), x.double() @ exact, atol=1e-4, rtol=1e-4)
+
+
+class _NoConstants(TorchDispatchMode):
+    """Refuses tensors made of Python's numbers: on a GPU each is a copy, which no graph may hold."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert func is not torch.ops.aten.lift_fresh.default
+        return func(*args, **kwargs or {})
+
+
+def test_plain_torch_s_products_can_be_captured() -> None:
+    qweight, qzeros, scales, _ = random_linear(256, 200)
+    with _NoConstants():
+        matmul_torch(torch.ones(3, 256), qweight, qzeros, scales)
+        with pytest.raises(AssertionError):
+            torch.tensor([1])
 
 
 def test_a_linear_keeps_leading_dimensions() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -283,8 +284,20 @@ def test_a_fault_in_half_of_a_batch_is_told_to_everyone(
     engine.close()
 
 
+@pytest.mark.parametrize(
+    "shortage",
+    [
+        torch.OutOfMemoryError("too little left to choose"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        torch.AcceleratorError("CUDA error: out of memory", 2),
+    ],
+    ids=["allocator", "triton", "cuda"],
+)
 def test_a_shortage_while_choosing_changes_no_answer(
-    network: Network, tokenizer: TextTokenizer, monkeypatch: pytest.MonkeyPatch
+    network: Network,
+    tokenizer: TextTokenizer,
+    monkeypatch: pytest.MonkeyPatch,
+    shortage: RuntimeError,
 ) -> None:
     """The step has stored keys and rolled dice by then."""
     requests = [ask(f"What is {n}?", tokens=30, seed=n, stop=False) for n in range(2)]
@@ -296,7 +309,7 @@ def test_a_shortage_while_choosing_changes_no_answer(
         chosen = choose(self, rows, *rest)
         calls.append(len(rows))
         if len(rows) == 2 and calls.count(2) == 5:
-            raise torch.OutOfMemoryError("too little left to choose")
+            raise shortage
         return chosen
 
     monkeypatch.setattr(Batch, "_choose", short_once)
@@ -317,6 +330,42 @@ def test_a_scaled_frame_is_shown_as_the_whole_one(
         return [view.pixels.shape for view in prompt.views]
 
     assert views(*engine.view_size(*size, most)) == views(*size)
+
+
+def test_patience_begins_with_the_window_that_waits(
+    network: Network, tokenizer: TextTokenizer
+) -> None:
+    with Engine(network, tokenizer, slots=1, room=512) as engine:
+        for _ in range(9):
+            assert engine._take_waiting() == []
+        assert engine._waited == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("CUDA error: an illegal memory access was encountered", EngineStopped),
+        ("CUDA error: out of memory", OutOfDeviceMemory),
+    ],
+)
+def test_pictures_that_can_t_be_sent_are_told_as_what_they_are(
+    network: Network,
+    tokenizer: TextTokenizer,
+    picture: Paint,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    told: type[Exception],
+) -> None:
+    """As on a GPU that is lost, or a host whose memory can't be locked."""
+
+    def pinned(prompt: EncodedPrompt) -> EncodedPrompt:
+        raise RuntimeError(fault)
+
+    with Engine(network, tokenizer, slots=1, room=512) as engine:
+        monkeypatch.setattr(engine, "network", SimpleNamespace(device=torch.device("cuda:0")))
+        monkeypatch.setattr(EncodedPrompt, "pinned", pinned)
+        with pytest.raises(told):
+            engine.comment(ask(picture(1), "What?"))
 
 
 class Tight(SmallDevice):

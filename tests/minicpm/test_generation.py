@@ -23,6 +23,7 @@ from worker.minicpm.network import Network
 from worker.minicpm.prefix_cache import shared_length
 from worker.minicpm.preprocess import Picture, View
 from worker.minicpm.prompt import EncodedPrompt, PromptEncoder
+from worker.minicpm.slot_state import SlotState
 from worker.minicpm.tokenizer import TextTokenizer
 from worker.minicpm.vision_cache import VisionCache
 from worker.minicpm.vision_graphs import portions
@@ -203,6 +204,14 @@ def test_a_shared_beginning_is_read_once_and_changes_nothing(
 def test_a_short_or_missing_beginning_is_not_kept(encoder: PromptEncoder, picture: Paint) -> None:
     short = encoder.encode([Message("user", (picture(1), "What?"))], PromptStyle(), 2000)
     assert shared_length(short) == shared_length(text_prompt(*range(300))) == 0
+
+
+def test_rows_that_only_fill_up_a_step_read_nothing() -> None:
+    """However many steps they have been in: what a slot holds, attention reads in each."""
+    state = SlotState(3, vocabulary=9, stop_ids=[1], device=torch.device("cpu"))
+    for _ in range(5):
+        state.grow(torch.tensor([0, 2, 2]))
+    assert state.lengths.tolist() == [5, 0, 0]
 
 
 def test_a_view_is_looked_at_once(network: Network, picture: Paint, encoder: PromptEncoder) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from doctor.advice import TOKEN_BYTES, WORK_BYTES
 from worker.minicpm.memory_plan import FAST, FRUGAL, Plan, Sizes, TooSmall, plan
 
 AWQ, BF16, SLOT = 5_870_000_000, 16_150_000_000, 2048 * 147_456
@@ -27,6 +28,20 @@ def test_a_card_of_8_gb_works_at_a_frugal_pace() -> None:
 def test_a_card_that_is_too_small_is_told_what_would_do() -> None:
     with pytest.raises(TooSmall, match=r"7\.3 GB are needed"):
         plan(on(5, AWQ))
+
+
+def test_what_long_windows_are_read_in_is_planned_for() -> None:
+    """A prompt is read in one go however long it is."""
+    long = Sizes(24_000_000_000, AWQ, 16_384 * 147_456, 147_456, 64 * 4096 * 2)
+    assert FRUGAL.workspace(long) > 16_384 * 130_000
+    assert FRUGAL.workspace(long) == FRUGAL.workspace(on(24, AWQ)) + (16_384 - 2048) * 130_000
+
+
+def test_the_doctor_counts_as_the_plan_does() -> None:
+    needed = WORK_BYTES + 2 * 2048 * TOKEN_BYTES
+    with pytest.raises(TooSmall) as told:
+        plan(on(1, AWQ))
+    assert needed + AWQ == pytest.approx(told.value.needed, rel=0.002)
 
 
 def test_as_many_slots_as_asked_or_none() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from worker.story.changes import MOST_CHAPTERS, SHORTEST_CHAPTER_MS, Line, words_of
 from worker.story.outline import FAN_IN, LINE_BYTES, MOST_LINES, PART_BYTES, Span, clip, outline
-from worker.wording import telling_question
+from worker.wording import shortened, telling_question
 
 SCENES = (
     "A dog runs over the wet beach after a ball.",
@@ -104,3 +104,13 @@ def test_no_text_can_end_its_quotes_or_begin_a_line() -> None:
     *quoted, empty, last = telling_question([nasty, "A dog."]).split("\n")
     assert [json.loads(one) for one in quoted] == [nasty, "A dog."]
     assert (empty, last[:9]) == ("", "These wer")
+
+
+def test_texts_get_shorter_and_then_fewer() -> None:
+    texts = [f"{n} {'x' * 100}" for n in range(5)]
+    ways = list(shortened(texts))
+    assert ways[0] == texts
+    assert [len(way[0]) for way in ways[1:]] == [80, 20, 20, 20, 20]
+    assert [[int(text[0]) for text in way] for way in ways[2:]] == [
+        [0, 1, 2, 3, 4], [0, 2, 4], [0, 4], [0],
+    ]  # fmt: skip

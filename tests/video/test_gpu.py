@@ -16,7 +16,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from models.errors import AppError, BadFile
+from models.errors import AppError, BadFile, Unsupported, WorkerLost
 from settings import Settings
 from tests.video.clips import write_clip
 from tests.video.conftest import clock_of, plan_of
@@ -132,6 +132,25 @@ def test_a_process_that_ended_is_replaced_and_spares_itself_the_file(
     list(sampled(shared, cpu, other))
     assert shared.pid != ended
     assert cpu.child_pid is None
+    list(sampled(shared, cpu, clip))
+    assert cpu.child_pid is not None
+
+
+def test_a_file_that_it_could_not_decode_is_tried_again_later(
+    shared: GpuDecoders, cpu: Decoder, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory may have been short. What may have ended it is not."""
+    facts = probe(clip, clip.name)
+    shared._note(Unsupported("has packets that the GPU doesn't decode."), clip, clock_of(facts))
+    list(sampled(shared, cpu, clip))
+    assert cpu.child_pid is not None
+    cpu.close()
+    now = time.monotonic()
+    monkeypatch.setattr("worker.video.gpu.monotonic", lambda: now + gpu._BARRED_S)
+    list(sampled(shared, cpu, clip))
+    assert cpu.child_pid is None
+    shared._note(WorkerLost("The decoder crashed."), clip, clock_of(facts))
+    monkeypatch.setattr("worker.video.gpu.monotonic", lambda: now + 100 * gpu._BARRED_S)
     list(sampled(shared, cpu, clip))
     assert cpu.child_pid is not None
 

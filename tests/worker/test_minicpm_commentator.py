@@ -240,6 +240,14 @@ def test_a_summary_needs_no_picture_and_no_text_is_too_long_for_it(
     assert (long.tokens_in or 0) > (short.tokens_in or 0)
 
 
+def test_where_few_tokens_fit_a_summary_is_told_from_some_of_the_comments() -> None:
+    opened = open_minicpm(replace(settings_for(TINY), window_tokens=1000))
+    texts = tuple(f"A dog runs past house {n} of the long street." for n in range(40))
+    told = opened.tell(Matter(texts, 2, 1), Prompt(192, asked()), Draft())
+    opened.close()
+    assert (told.tokens_in or 0) > 500
+
+
 def test_a_summary_without_any_room_is_refused(minicpm: AskingCommentator) -> None:
     with pytest.raises(PromptRefused, match="MAX_NEW_TOKENS"):
         minicpm.tell(Matter(("A dog runs.",), 2, 1), Prompt(2040, asked()), Draft())

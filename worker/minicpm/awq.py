@@ -17,6 +17,7 @@ from worker.minicpm.triton_support import runs_triton
 BITS = (0, 16, 4, 20, 8, 24, 12, 28)
 PACK = 8  # numbers in an int32
 GROUP = 128  # inputs that share a scale and a zero point
+UNPACKED = 1 << 23  # numbers of a weight that torch unpacks at once, in some 20 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Kernel:
 
 def unpack(packed: Tensor) -> Tensor:
     """(R, N/8) int32 → (R, N) int32 in 0…15."""
-    bits = torch.tensor(BITS, dtype=torch.int32, device=packed.device)
+    number = torch.arange(PACK, dtype=torch.int32, device=packed.device)
+    bits = number % 2 * 16 + number // 2 * 4  # BITS, made where they are used: no copy into a graph
     return ((packed.unsqueeze(-1) >> bits) & 15).flatten(-2)
 
 
@@ -57,8 +59,12 @@ def keep_as_stored(qweight: Tensor, qzeros: Tensor, scales: Tensor) -> dict[str,
 
 
 def matmul_torch(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:
-    """Dequantise, then multiply: right everywhere, fast nowhere."""
-    return x @ dequantise(qweight, qzeros, scales, x.dtype)
+    """Dequantise, then multiply, some outputs after the other: right everywhere, fast nowhere."""
+    words = max(1, UNPACKED // (PACK * len(qweight)))
+    parts = zip(
+        qweight.split(words, 1), qzeros.split(words, 1), scales.split(PACK * words, 1), strict=True
+    )
+    return torch.cat([x @ dequantise(*part, x.dtype) for part in parts], dim=-1)
 
 
 def matmul_autoawq(x: Tensor, qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class Batch:
         self.cache = network.new_cache(slots + 1, room)  # the last one is for rows that fill up
         device = self._device = network.device
         vocabulary = network.config.language.vocab_size
-        self._state = SlotState(slots + 1, room, vocabulary, sorted(stop_ids), device)
+        self._state = SlotState(slots + 1, vocabulary, sorted(stop_ids), device)
         self._prefix_cache = PrefixCache(limits.kept_tokens)
         self._vision_cache = VisionCache(network.look, limits.kept_views)
         captured = (

@@ -1,12 +1,15 @@
 """Work captured as CUDA graphs: replaying one spares the launch of hundreds of kernels."""
 
 import gc
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from worker.minicpm.errors import is_out_of_memory
 
 SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64)
 """Rows for which steps are captured; more than the last go in multiples of it."""
@@ -42,14 +45,27 @@ class GraphCapturer:
     def capture(self, work: Callable[[Tensor], Tensor], given: Tensor) -> CapturedGraph:
         """Do the work once, so that kernels are compiled and chosen, then capture it.
 
-        Raises torch.OutOfMemoryError, also where CUDA itself has no memory for the graph.
+        Raises torch.OutOfMemoryError, also where CUDA itself says so.
         """
+        try:
+            self._try(work, given)
+            return self._capture(work, given)
+        except RuntimeError as error:
+            for failure in (error, error.__context__):  # ending what broke off raises anew
+                if failure is not None and is_out_of_memory(failure):
+                    traceback.clear_frames(failure.__traceback__)  # which hold what was computed
+                    raise torch.OutOfMemoryError(str(failure)) from None
+            raise
+
+    def _try(self, work: Callable[[Tensor], Tensor], given: Tensor) -> None:
         self._stream.wait_stream(torch.cuda.current_stream())
         try:
             with torch.cuda.stream(self._stream):
                 work(given)
         finally:
             torch.cuda.current_stream().wait_stream(self._stream)
+
+    def _capture(self, work: Callable[[Tensor], Tensor], given: Tensor) -> CapturedGraph:
         graph = torch.cuda.CUDAGraph()
         try:
             with (
@@ -59,12 +75,8 @@ class GraphCapturer:
                 ),
             ):
                 result = work(given)
-        except RuntimeError as error:  # ending a capture that broke off raises anew
+        except RuntimeError:
             self._broken_off.append(graph)
-            if isinstance(error.__context__, torch.OutOfMemoryError):
-                raise error.__context__ from None
-            if "out of memory" in str(error):  # CUDA's own words, not the allocator's
-                raise torch.OutOfMemoryError(str(error)) from error
             raise
         return CapturedGraph(graph, given, result)
 

@@ -24,6 +24,7 @@ from worker.minicpm.errors import (
     NumbersOverflowed,
     OutOfDeviceMemory,
     PromptTooLong,
+    is_out_of_memory,
 )
 from worker.minicpm.memory_plan import FAST, Limits
 from worker.minicpm.network import Network
@@ -144,9 +145,7 @@ class Engine:
         if budget < 1:
             raise PromptTooLong(f"an answer of {request.sampling.max_new_tokens} tokens leaves no "
                                 f"room for a prompt in {self._batch.room} places")  # fmt: skip
-        prompt = self.encoder.encode(request.messages, request.style, budget)
-        if self.network.device.type == "cuda":
-            prompt = prompt.pinned()
+        prompt = self._pinned(self.encoder.encode(request.messages, request.style, budget))
         ticket = _Ticket(request, prompt, cancelled)
         self._submit(ticket)
         try:
@@ -200,6 +199,17 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _pinned(self, prompt: EncodedPrompt) -> EncodedPrompt:
+        """Move the pictures to where a GPU can read them."""
+        if self.network.device.type != "cuda" or self._stopped is not None:  # told by `_submit`
+            return prompt
+        try:
+            return prompt.pinned()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise OutOfDeviceMemory("the host has no memory to send pictures from") from error
+            raise EngineStopped("the device is lost") from error  # the engine's thread will see it
 
     def _submit(self, ticket: _Ticket) -> None:
         with self._changed:
@@ -277,7 +287,7 @@ class Engine:
                 lengths, room, len(self._running), self._waited, self._batch.limits.tokens
             )
             self._waiting = deque(live[now:])
-        self._waited = 0 if now else self._waited + 1
+        self._waited = self._waited + 1 if live and not now else 0
         return live[:now]
 
     def _drop_cancelled(self, ticket: _Ticket) -> bool:
@@ -395,6 +405,8 @@ def _within_memory(work: Callable[[], Result]) -> Result | None:
     """Do the work; None if the device's memory ran out: what the failed work held is let go then."""
     try:
         return work()
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         traceback.clear_frames(error.__traceback__)
         return None

@@ -9,6 +9,8 @@ MiniCPMError
 └── EngineStopped        the engine was closed, or ended by a fault
 """
 
+import torch
+
 
 class MiniCPMError(Exception):
     """Root of everything raised on purpose by this package."""
@@ -39,3 +41,10 @@ class Cancelled(MiniCPMError):
 
 class EngineStopped(MiniCPMError):
     """The engine takes no more requests."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Also where CUDA or Triton say so: of what PyTorch's allocator has no part in."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "out of memory" in str(error)
+    )

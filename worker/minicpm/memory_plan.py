@@ -40,7 +40,8 @@ class Limits:
         driver keeps 5 MB for each prefill graph, six of them up to 384 tokens, 20 up to 2048, and
         each its scores, 0.6 MB for a prompt.
         """
-        work = max(self.tokens * 130_000, self.views * 45_000_000) + 450_000_000
+        tokens = max(self.tokens, sizes.slot // sizes.token)  # a longer prompt is read in one go
+        work = max(tokens * 130_000, self.views * 45_000_000) + 450_000_000
         work += self.captured_tokens * 100_000
         return work + self.kept_tokens * sizes.token + self.kept_views * sizes.view
 

@@ -12,12 +12,15 @@ OVERFLOWED = -1  # in place of a token
 
 
 class SlotState:
-    """Tensors of one row per slot. All methods but `begin` take `slots` (B,) int64 on the device."""
+    """Tensors of one row per slot. All methods but `begin` take `slots` (B,) int64 on the device.
+
+    The last slot is the spare one, which rows have that only fill up a step.
+    """
 
     def __init__(
-        self, slots: int, room: int, vocabulary: int, stop_ids: Sequence[int], device: torch.device
+        self, slots: int, vocabulary: int, stop_ids: Sequence[int], device: torch.device
     ) -> None:
-        self._room, self._device = room, device
+        self._device = device
         self.newest = torch.zeros(slots, dtype=torch.long, device=device)  # token
         self._wholes = torch.zeros(3, slots, dtype=torch.long, device=device)
         # tokens held in the cache; to be written before a row may stop; written
@@ -43,8 +46,9 @@ class SlotState:
         return where
 
     def grow(self, slots: Tensor) -> None:
-        """One token more is in the cache. The spare slot's count goes round, as nobody resets it."""
-        self.lengths[slots] = (self.lengths[slots] + 1) % self._room
+        """One token more is in the cache. The spare slot stays empty: all it holds would be read."""
+        self.lengths[slots] = self.lengths[slots] + 1
+        self.lengths[-1:].zero_()
 
     def rule(self, slots: Tensor, scores: Tensor, penalised: bool) -> Tensor:
         """Apply penalties and the least length to scores (B, V)."""

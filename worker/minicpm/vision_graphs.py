@@ -4,6 +4,8 @@ A look is some 230 small kernels; to launch them one by one takes a busy host lo
 takes to run them.
 """
 
+import logging
+import traceback
 from collections.abc import Callable, Iterator
 
 import torch
@@ -13,6 +15,8 @@ from worker.minicpm.cuda_graphs import CapturedGraph, GraphCapturer
 from worker.minicpm.vision import Grid
 
 MOST = 32  # graphs; what comes later is launched. None may go before all do (cuda_graphs.py)
+
+log = logging.getLogger(__name__)
 
 See = Callable[[Tensor, Grid], Tensor]
 """Patches (B, L, 3·P·P) of views of a grid → (B, queries, hidden)."""
@@ -33,22 +37,37 @@ class VisionGraphs:
     ) -> None:
         self._see, self._remembered, self._capturer = see, remembered, capturer
         self._met: set[tuple[Grid, int]] = set()
+        self._full = False  # no memory for more of them
         self._captured: dict[tuple[Grid, int], tuple[CapturedGraph, list[Tensor]]] = {}
 
     def __call__(self, patches: Tensor, grid: Grid) -> Tensor:
         """The result is overwritten by the next replay."""
         key = grid, len(patches)
+        if key in self._met and key not in self._captured:
+            self._capture(grid, patches)
+        self._met.add(key)
         if key not in self._captured:
-            if key not in self._met or len(self._captured) == MOST:
-                self._met.add(key)
-                return self._see(patches, grid)
-            given, held = torch.zeros_like(patches), self._remembered(grid)
-            captured = self._capturer.capture(lambda p: self._see(p, grid), given)
-            self._captured[key] = captured, held
+            return self._see(patches, grid)
         captured, _ = self._captured[key]
         captured.given.copy_(patches)
         captured.graph.replay()
         return captured.result
+
+    def _capture(self, grid: Grid, patches: Tensor) -> None:
+        """Capture a look at so many views; without memory for that, it is left."""
+        if self._full or len(self._captured) == MOST:
+            return
+        held = self._remembered(grid)
+        try:
+            captured = self._capturer.capture(
+                lambda p: self._see(p, grid), torch.zeros_like(patches)
+            )
+        except torch.OutOfMemoryError as error:
+            traceback.clear_frames(error.__traceback__)
+            self._full = True
+            log.warning("no memory to capture a look views=%d", len(patches))
+        else:
+            self._captured[grid, len(patches)] = captured, held
 
 
 def portions(count: int, most: int) -> Iterator[int]:

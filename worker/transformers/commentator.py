@@ -1,7 +1,6 @@
 """A job's words and pictures → a request to the engine; the reply → words, times and tokens."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,10 +34,9 @@ from worker.transformers.errors import (
 from worker.transformers.network import load
 from worker.transformers.prompts import Asking
 from worker.transformers.rows import Reply, Sampling
-from worker.wording import question, system_text, telling_question, telling_system
+from worker.wording import question, shortened, system_text, telling_question, telling_system
 
 _STREAMS_ON_GPU, _STREAMS_ON_CPU = 8, 2
-_QUOTED = (10_000, 80, 20)  # characters of each text of a summary: scripts differ in what they cost
 _LONGEST_QUOTE = 1000  # characters of the previous comment: its end is what the new one follows
 _PATIENCE_S = 40.0  # where a job sets no limit
 
@@ -96,18 +94,17 @@ class TransformersAnswerer:
         )
 
     def write(self, matter: Matter, prompt: Prompt, draft: Draft) -> Answer:
-        """Ask once, in words alone; of texts that take too many tokens, the beginnings."""
+        """Ask once, in words alone; of texts that take too many tokens, as much as has room."""
         if prompt.prompting is None:
             raise CommentatorFailed("This job has no prompt: submit the video anew.")
         sampling = _sampling(matter.number, prompt, prompt.prompting)
         system = telling_system(matter.sentences)
-        *longer, shortest = (
-            telling_question([text[:most] for text in matter.texts]) for most in _QUOTED
-        )
-        for user in longer:
-            with suppress(PromptRefused):
-                return self._ask(system, user, (), sampling, prompt, draft)
-        return self._ask(system, shortest, (), sampling, prompt, draft)
+        for texts in shortened(matter.texts):
+            try:
+                return self._ask(system, telling_question(texts), (), sampling, prompt, draft)
+            except PromptRefused as error:
+                refused = error
+        raise refused
 
     def _ask(
         self,

@@ -1,6 +1,6 @@
 """Decode any run of a stream's packets exactly as decoding the whole stream would."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 
@@ -107,6 +107,8 @@ class Footage:
     def _feed(self, packet: "VideoPacket | None") -> list[tuple[int, VideoFrame]]:
         try:
             pictures = self._stream.codec_context.decode(packet)
+            if self._on_gpu:
+                self._check_size(pictures)
             return [(picture.pts, picture) for picture in pictures if picture.pts is not None]
         except MemoryError:
             raise
@@ -114,6 +116,12 @@ class Footage:
             if self._on_gpu:
                 raise Unsupported("has packets that the GPU doesn't decode.") from None
             return []
+
+    def _check_size(self, pictures: "Sequence[VideoFrame]") -> None:
+        """Of what a file cuts off its pictures, FFmpeg leaves the left and the top on a GPU's."""
+        codec = self._stream.codec_context
+        if any((p.width, p.height) != (codec.width, codec.height) for p in pictures):
+            raise Unsupported("has pictures cut at the left or top, which the GPU doesn't do.")
 
     def _packets(self, span: Span) -> Iterator[tuple[int, VideoPacket]]:
         """Yield (place in the table, packet). Raises BadFile."""

@@ -5,6 +5,7 @@ fails a window: the CPU decodes it again, and judges the file.
 """
 
 import logging
+import math
 import os
 import select
 import socket
@@ -33,11 +34,14 @@ from worker.video.tables import Identity, SharedTables
 
 PROGRAM = "worker.video.gpu_child"
 BYTES_FOR_ALL = 600_000_000  # of the GPU's memory: the process's context
-BYTES_FOR_EACH = 65_000_000  # ... a decoder of 1080p, measured
+BYTES_FOR_EACH = (
+    65_000_000  # ... a decoder of 1080p, measured; one of 2160p takes about 4 times that
+)
 _DRIVER_VARIABLES = ("CUDA_", "NVIDIA_", "LD_LIBRARY_PATH")
 _PATIENCE_S = 60.0  # with a driver that wakes up
 _REST_S = 60.0  # after the process has ended, before another is started
 _FILES_BARRED = 1000
+_BARRED_S = 600.0  # for a file that it couldn't decode: its memory may have been short
 _LONGEST_LINE = 1000  # characters of a complaint
 _MOST_COMPLAINTS = 100  # told of one process
 
@@ -63,7 +67,7 @@ class GpuDecoders:
         self._process = _GpuProcess(self._command)
         self._rests_until: float | None = None  # monotonic time; None: it has not died
         self._lock = threading.Lock()
-        self._barred: OrderedDict[Identity, None] = OrderedDict()
+        self._barred: OrderedDict[Identity, float] = OrderedDict()  # until then: monotonic time
         self._idle = [Decoder(window_seconds, tables, self._connect) for _ in range(count)]
 
     def sample(
@@ -100,10 +104,11 @@ class GpuDecoders:
     @contextmanager
     def _lent(self, path: Path, clock: Clock) -> Iterator[Decoder | None]:
         identity = _identity(path, clock)
-        lendable = identity is not None and self._is_up()
-        with self._lock:
-            lendable = lendable and identity not in self._barred
-            decoder = self._idle.pop() if lendable and self._idle else None
+        decoder = None
+        if identity is not None and self._is_up():
+            with self._lock:
+                if self._idle and self._barred.get(identity, 0.0) <= monotonic():
+                    decoder = self._idle.pop()
         try:
             yield decoder
         finally:
@@ -142,15 +147,16 @@ class GpuDecoders:
             raise WorkerLost(f"The GPU's decoder is gone: {error.strerror}.") from None
 
     def _note(self, failure: AppError, path: Path, clock: Clock) -> None:
-        """Leave the file to the CPU from now on: it may be what ends the process each time."""
+        """Leave the file to the CPU: for a while, or for good if it may be what ends the process."""
         log.info("the CPU decodes instead of the GPU file=%s reason=%s", path.name, failure)
         if self._process.is_given_up:  # with another file
             return
         if isinstance(failure, TimedOut):
             self._process.give_up()  # who hangs once would hang again
+        fatal = isinstance(failure, (TimedOut, WorkerLost))
         if (identity := _identity(path, clock)) is not None:
             with self._lock:
-                self._barred[identity] = None
+                self._barred[identity] = math.inf if fatal else monotonic() + _BARRED_S
                 while len(self._barred) > _FILES_BARRED:
                     self._barred.popitem(last=False)
 
