@@ -159,6 +159,7 @@ _MOVE_CURSOR = (
     )
     .returning(select(_is_open()).where(Job.id == _CHUNKS.c.job_id).scalar_subquery())
 )
+_CURSOR = select(_CHUNKS.c.cursor).where(_HELD)
 _COUNT = update(_CHUNKS).where(_HELD).values(attempts=bindparam("counted"))
 _UNTOUCHED = case(  # attempts without the claim's: it counts only while no window was stored
     (_CHUNKS.c.cursor == bindparam("begun_at"), bindparam("before", type_=Integer)), else_=0
@@ -227,9 +228,7 @@ def is_job_open(session: Session, job_id: str) -> bool:
 
 def is_stored(session: Session, claim: Claim, step: int) -> bool:
     """Tell whether the owner has stored this step and still holds the chunk."""
-    cursor = session.scalar(
-        select(Chunk.cursor).where(Chunk.id == claim.chunk_id, Chunk.owner == claim.owner)
-    )
+    cursor = session.scalar(_CURSOR, {"chunk_id": claim.chunk_id, "holder": claim.owner})
     return cursor is not None and cursor > step
 
 

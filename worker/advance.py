@@ -202,12 +202,13 @@ def _store_patiently(site: Site, claim: Claim, step: Step) -> bool:
     storage stays away, the segment is stored without its picture in the end.
     """
     deadline = time.monotonic() + _STORE_PATIENCE_S
-    still = step.still
+    still, was_tried = step.still, False
     while True:
         try:
             with _drafted(site, claim, still) as draft:
-                return _store_once(site, claim, step, draft)
+                return _store_once(site, claim, step, draft, was_tried=was_tried)
         except StoreBusy as error:
+            was_tried = True
             given_up = time.monotonic() > deadline or site.draining.is_set()
             if given_up and still is not None and isinstance(error, MediaAway):
                 log.warning(
@@ -225,10 +226,12 @@ def _store_patiently(site: Site, claim: Claim, step: Step) -> bool:
             time.sleep(1.0)
 
 
-def _store_once(site: Site, claim: Claim, step: Step, draft: Path | None) -> bool:
+def _store_once(
+    site: Site, claim: Claim, step: Step, draft: Path | None, *, was_tried: bool
+) -> bool:
     """Store a step, unless an earlier try did whose answer was lost with the connection."""
     with site.store.write() as session:
-        if chunks.is_stored(session, claim, step.number):
+        if was_tried and chunks.is_stored(session, claim, step.number):
             return chunks.is_job_open(session, claim.job_id)
         wanted = step.store(session)
         if draft is not None:  # fenced as the row is: who has lost the chunk changes no picture
