@@ -168,7 +168,8 @@ class Settings:
     )
     window_tokens: int = _setting(
         2048,
-        "that a window of minicpm may take, prompt and answer together; with fewer, a small card writes more at once",
+        "that a window of minicpm may take, prompt and answer together; with fewer, a small card writes more at once; "
+        "a default window takes up to about 580",
         "tokens",
     )
     transformers_model: str = _setting(

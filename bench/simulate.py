@@ -2,8 +2,8 @@
 
 Jobs arrive at random moments (Poisson) with lengths spread around a mean (exponential), or as a --trace
 tells: a CSV with a line for each job, `seconds,windows` or `seconds,windows,priority`. Speeds are those
-that were measured (bench/results), or given as points: 1:5.6,64:36.8 is 5.6 windows a second with one
-stream at work and 36.8 with 64.
+that were measured (bench/results), or given as points: 1:5.8,64:45.1 is 5.8 windows a second with one
+stream at work and 45.1 with 64.
 """
 
 import argparse

@@ -71,7 +71,7 @@ def linear(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def pays(rows: int, outputs: int) -> bool:
-    """Whether ours is faster than the library's, as measured (docs/performance.md, "Linears")."""
+    """Whether ours is faster than the library's, as measured (docs/experiments.md, "Linears")."""
     return rows <= FEW_ROWS if outputs >= MANY_OUTPUTS else rows <= 16
 
 
