@@ -175,130 +175,85 @@ def _parts(rule: str) -> list[tuple[bool, str]]:
 
 ROUTES = [
     "activity.page GET",
-    "activity.page HEAD",
     "activity.show GET",
-    "activity.show HEAD",
     "api.cancel POST",
     "api.change PATCH",
     "api.commentators GET",
-    "api.commentators HEAD",
     "api.delete DELETE",
     "api.index GET",
-    "api.index HEAD",
     "api.pause POST",
     "api.playback GET",
-    "api.playback HEAD",
     "api.resume POST",
     "api.retry POST",
     "api.segments GET",
-    "api.segments HEAD",
     "api.show GET",
-    "api.show HEAD",
     "api.submit POST",
     "api.want_playback POST",
     "batch.batch POST",
     "batch.export POST",
     "batch.ids GET",
-    "batch.ids HEAD",
     "corrections.correct PUT",
     "corrections.show GET",
-    "corrections.show HEAD",
     "events.stream GET",
-    "events.stream HEAD",
     "exporting.export GET",
-    "exporting.export HEAD",
     "exporting.forget DELETE",
     "exporting.offer GET",
-    "exporting.offer HEAD",
     "exporting.schema GET",
-    "exporting.schema HEAD",
     "exporting.show GET",
-    "exporting.show HEAD",
     "exporting.want POST",
     "fetches.begin POST",
     "fetches.index GET",
-    "fetches.index HEAD",
     "fetches.remove DELETE",
     "fetches.retry POST",
     "fetches.show GET",
-    "fetches.show HEAD",
     "fetches.show_folder GET",
-    "fetches.show_folder HEAD",
     "files.playback GET",
-    "files.playback HEAD",
     "files.sheet GET",
-    "files.sheet HEAD",
     "files.still GET",
-    "files.still HEAD",
     "files.video GET",
-    "files.video HEAD",
     "health.health GET",
-    "health.health HEAD",
     "health.ready GET",
-    "health.ready HEAD",
     "metrics.show GET",
-    "metrics.show HEAD",
     "pages.again GET",
-    "pages.again HEAD",
     "pages.compare GET",
-    "pages.compare HEAD",
     "pages.find GET",
-    "pages.find HEAD",
     "pages.index GET",
-    "pages.index HEAD",
     "pages.show GET",
-    "pages.show HEAD",
     "presets.index GET",
-    "presets.index HEAD",
     "presets.remove DELETE",
     "presets.save PUT",
     "reference.document GET",
-    "reference.document HEAD",
     "reference.page GET",
-    "reference.page HEAD",
     "runs.comparison GET",
-    "runs.comparison HEAD",
     "runs.index GET",
-    "runs.index HEAD",
     "runs.start POST",
     "search.search GET",
-    "search.search HEAD",
     "summary.forget DELETE",
     "summary.show GET",
-    "summary.show HEAD",
     "summary.want POST",
     "transcript.forget DELETE",
     "transcript.show GET",
-    "transcript.show HEAD",
     "transcript.want POST",
     "sign_in.enter POST",
     "sign_in.leave POST",
     "sign_in.show GET",
-    "sign_in.show HEAD",
     "static GET",
-    "static HEAD",
     "tus.append PATCH",
     "tus.create POST",
     "tus.head HEAD",
     "tus.index GET",
-    "tus.index HEAD",
     "tus.override POST",
     "tus.remove DELETE",
     "tus.show GET",
-    "tus.show HEAD",
     "webhooks.add POST",
     "webhooks.change PATCH",
     "webhooks.deliveries GET",
-    "webhooks.deliveries HEAD",
     "webhooks.index GET",
-    "webhooks.index HEAD",
     "webhooks.redeliver POST",
     "webhooks.remove DELETE",
     "webhooks.rotate POST",
     "webhooks.show GET",
-    "webhooks.show HEAD",
     "words.module GET",
-    "words.module HEAD",
 ]
 
 
@@ -315,9 +270,14 @@ def test_every_route_is_tried(app: Flask) -> None:
     there = {
         f"{rule.endpoint} {method}"
         for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"OPTIONS"}
+        for method in with_head_by_get(rule.methods or set())
     }
     assert there == set(ROUTES)
+
+
+def with_head_by_get(methods: set[str]) -> set[str]:
+    """Leave out what Flask answers by itself, and HEAD where it is asked in turn with GET."""
+    return methods - {"OPTIONS"} - ({"HEAD"} if "GET" in methods else set())
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -326,6 +286,7 @@ def test_no_request_is_answered_with_a_server_error(
 ) -> None:
     endpoint, method = route.split()
     (rule,) = (r for r in app.url_map.iter_rules(endpoint) if method in (r.methods or ()))
+    methods = st.sampled_from(["GET", "HEAD"] if method == "GET" else [method])
     client, site = app.test_client(), site_of(app)
     ended = upload(client, known_clip)
     comment_windows(site.store, site.media, ended["id"], 2)
@@ -345,7 +306,7 @@ def test_no_request_is_answered_with_a_server_error(
         if endpoint.startswith("fetches."):
             begun = client.post("/api/fetches", json={"paths": ["bars.mp4"]}).get_json()
             ids = st.just(begun["fetches"][0]["id"])
-        asked = data.draw(requests(rule, method, ids))
+        asked = data.draw(requests(rule, data.draw(methods), ids))
         check(client.open(**asked), asked)
 
     try_it()
