@@ -22,9 +22,10 @@ FULL_DISK_BYTES = 2**28  # under which the page takes no upload: web/uploads.py 
 OVERDUE_S = 60.0  # a sweep looks every few seconds
 CLOCK_TOLERANCE_S = 5.0  # hosts give leases of half a minute, each by its own clock
 
-# Beside the weights: the runtime's frugal way to work, and a token of a window, as
-# worker/minicpm/memory_plan.py counts them (which can't be asked where PyTorch is missing).
-WORK_BYTES, TOKEN_BYTES = 0.87e9, 147_456
+# Beside the weights: the runtime's frugal way to work, which reads 2048 tokens at once, each token that a
+# window has more, and keys and values of a token, as worker/minicpm/memory_plan.py counts them (which
+# can't be asked where PyTorch is missing).
+WORK_BYTES, WORK_TOKENS, MORE_BYTES, TOKEN_BYTES = 0.87e9, 2048, 130_000, 147_456
 
 
 def advise(facts: Facts) -> list[Line]:
@@ -155,7 +156,9 @@ def _bucket(facts: Facts) -> Iterator[Line]:
         return
     if bucket.trouble:
         text = f"{bucket.url}: {bucket.trouble}"
-        yield Line("problem", "object storage", text, bucket.next_step)
+        install = _installing(facts) if facts.in_image else "MEDIA_URL=… make run"
+        step = bucket.next_step or f"{install} installs it"
+        yield Line("problem", "object storage", text, step)
     else:
         text = f"{bucket.url}: a small file was written, read and removed"
         yield Line("ok", "object storage", text)
@@ -372,20 +375,29 @@ def _describe_weights(weights: Weights) -> str:
     )
 
 
+def beside_weights(window_tokens: int) -> float:
+    """Return the bytes that one window, and the slot that no window has, take with all that goes with them."""
+    more = max(0, window_tokens - WORK_TOKENS) * MORE_BYTES
+    return WORK_BYTES + more + 2 * window_tokens * TOKEN_BYTES
+
+
 def _fit(facts: Facts, weights: Weights, level: Level) -> Iterator[Line]:
     gpus = _best_known(facts)
     if not gpus:
         return
     gpu = gpus[0]
     on_gpu = weights.device_bytes - weights.embedding_bytes  # its table of tokens stays on the host
-    least = on_gpu + WORK_BYTES + 2 * facts.window_tokens * TOKEN_BYTES  # one, and a spare
+    least = on_gpu + beside_weights(facts.window_tokens) + facts.decoder_bytes
     needs = f"the weights need {gigabytes(least)} at least, their first window included"
+    if facts.decoder_bytes:
+        needs += f" and {gigabytes(facts.decoder_bytes)} for GPU_DECODERS"
     if gpu.total_bytes < least:
-        step = (
-            "a card with 12 GB or more, or COMMENTATOR=builtin"
-            if weights.quantised
-            else f"the 4-bit weights: {facts.command} pull {AWQ}, then MODEL_PATH={AWQ}"
-        )
+        if gpu.total_bytes >= least - facts.decoder_bytes:
+            step = "set GPU_DECODERS lower, or unset it"
+        elif weights.quantised:
+            step = "a card with 12 GB or more, WINDOW_TOKENS lower, or COMMENTATOR=builtin"
+        else:
+            step = f"the 4-bit weights: {facts.command} pull {AWQ}, then MODEL_PATH={AWQ}"
         yield Line(level, "fit", f"{needs}, and {gpu.name} has {gigabytes(gpu.total_bytes)}", step)
     elif gpu.free_bytes < least:
         text = (

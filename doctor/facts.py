@@ -28,7 +28,7 @@ class BucketFacts:
 
     url: str  # MEDIA_URL
     trouble: str = ""  # why that failed
-    next_step: str = ""
+    next_step: str = ""  # "": its packages are missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,7 @@ class Facts:
     known_commentators: tuple[str, ...]
     model_path: str
     window_tokens: int
+    decoder_bytes: int  # of a GPU's memory, that GPU_DECODERS takes
     bad_setting: str
     broken: Mapping[str, str]
     python: Python | None = None

@@ -51,6 +51,7 @@ def look() -> tuple[Settings, Facts]:
         known_commentators=known,
         model_path=settings.model_path,
         window_tokens=settings.window_tokens,
+        decoder_bytes=attempt("GPU decoding", lambda: _decoder_bytes(settings)) or 0,
         bad_setting=bad_setting,
         broken=broken,
         python=attempt("python", look_at_python),
@@ -84,6 +85,14 @@ def _settings() -> tuple[Settings, str]:
         return read_settings(), ""
     except BadSetting as error:
         return Settings(), str(error)
+
+
+def _decoder_bytes(settings: Settings) -> int:
+    if not settings.gpu_decoders:
+        return 0
+    from worker.video.gpu import reserved_bytes
+
+    return reserved_bytes(settings)
 
 
 def _command() -> str:

@@ -100,7 +100,7 @@ def look_at_bucket(settings: Settings) -> BucketFacts | None:
     except MediaAway as error:
         return BucketFacts(settings.media_url, str(error), error.next_step)
     except BadSetting as error:
-        return BucketFacts(settings.media_url, str(error), "MEDIA_URL=… make run installs it")
+        return BucketFacts(settings.media_url, str(error))
     return BucketFacts(settings.media_url)
 
 

@@ -115,11 +115,11 @@ def _numbers(count: int) -> list[tuple[str, ...]]:
 def _gpus(settings: Settings, commentator: str) -> list[dict[str, str]]:
     """Deal the GPUs out in turn; one process alone takes the first by itself.
 
-    Who takes none leaves those of others alone: they have kept memory for their own decoders only.
+    Who takes none leaves those of others alone: they have kept memory for their own decoders, at most.
     """
     count = settings.worker_processes
-    if not _takes_gpu(commentator):
-        others = any(map(_takes_gpu, settings.commentators))
+    if not _takes_gpu(settings, commentator):
+        others = any(_takes_gpu(settings, other) for other in settings.commentators)
         return [{"GPU_DECODERS": "0"} if others else {}] * count
     gpus = visible_gpus() if count > 1 else ()
     if not gpus:
@@ -127,6 +127,7 @@ def _gpus(settings: Settings, commentator: str) -> list[dict[str, str]]:
     return [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} for number in range(count)]
 
 
-def _takes_gpu(commentator: str) -> bool:
+def _takes_gpu(settings: Settings, commentator: str) -> bool:
     about = COMMENTATORS.get(commentator)
-    return about is not None and about.takes_gpu
+    on_cpu = commentator == "transformers" and settings.transformers_device == "cpu"
+    return about is not None and about.takes_gpu and not on_cpu

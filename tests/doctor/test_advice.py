@@ -8,6 +8,7 @@ import pytest
 from doctor.advice import advise
 from doctor.facts import (
     BrokerFacts,
+    BucketFacts,
     ClockFacts,
     Facts,
     Gpu,
@@ -41,6 +42,7 @@ WELL = Facts(
     known_commentators=("builtin", "minicpm"),
     model_path=AWQ,
     window_tokens=2048,
+    decoder_bytes=0,
     bad_setting="",
     broken={},
     python=Python((3, 11, 7), {"av": "18.1.0"}),
@@ -113,6 +115,14 @@ def test_a_6_gb_card_is_too_small_for_both() -> None:
     line = of(replace(WELL, torch=replace(TORCH, gpus=(CARD_6,))), "fit")
     assert line.level == "problem"
     assert "12 GB or more" in line.next_step
+
+
+def test_what_decoders_and_long_windows_take_counts() -> None:
+    assert of(replace(WELL, window_tokens=8192), "fit").level == "problem"
+    line = of(replace(WELL, decoder_bytes=4_760_000_000), "fit")
+    assert line.level == "problem"
+    assert "4.76 GB for GPU_DECODERS" in line.text
+    assert line.next_step == "set GPU_DECODERS lower, or unset it"
 
 
 def test_decoding_on_the_gpu_is_told_where_it_is_asked_for() -> None:
@@ -221,6 +231,7 @@ def test_in_an_image_nobody_is_told_to_make_anything() -> None:
         {"torch": TorchFacts("2.9.1", "12.8", (CARD_8,))},
         {"broken": {"torch": "OSError: libcudart"}, "torch": None},
         {"broken": {"store": "ModuleNotFoundError: psycopg"}, "store": None},
+        {"bucket": BucketFacts("s3://videos", "the package boto3 is missing")},
     ]
     for change in changes:
         (line,) = [

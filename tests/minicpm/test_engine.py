@@ -290,8 +290,10 @@ def test_a_fault_in_half_of_a_batch_is_told_to_everyone(
         torch.OutOfMemoryError("too little left to choose"),
         RuntimeError("Triton Error [CUDA]: out of memory"),
         torch.AcceleratorError("CUDA error: out of memory", 2),
+        RuntimeError("CUDA said <CUresult.CUDA_ERROR_OUT_OF_MEMORY: 2>"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
     ],
-    ids=["allocator", "triton", "cuda"],
+    ids=["allocator", "triton", "cuda", "driver", "cublas"],
 )
 def test_a_shortage_while_choosing_changes_no_answer(
     network: Network,
@@ -362,6 +364,7 @@ def test_pictures_that_can_t_be_sent_are_told_as_what_they_are(
         raise RuntimeError(fault)
 
     with Engine(network, tokenizer, slots=1, room=512) as engine:
+        engine.comment(ask("What?"))  # by now its thread has looked where it runs
         monkeypatch.setattr(engine, "network", SimpleNamespace(device=torch.device("cuda:0")))
         monkeypatch.setattr(EncodedPrompt, "pinned", pinned)
         with pytest.raises(told):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from doctor.advice import TOKEN_BYTES, WORK_BYTES
+from doctor.advice import beside_weights
 from worker.minicpm.memory_plan import FAST, FRUGAL, Plan, Sizes, TooSmall, plan
 
 AWQ, BF16, SLOT = 5_870_000_000, 16_150_000_000, 2048 * 147_456
@@ -37,11 +37,11 @@ def test_what_long_windows_are_read_in_is_planned_for() -> None:
     assert FRUGAL.workspace(long) == FRUGAL.workspace(on(24, AWQ)) + (16_384 - 2048) * 130_000
 
 
-def test_the_doctor_counts_as_the_plan_does() -> None:
-    needed = WORK_BYTES + 2 * 2048 * TOKEN_BYTES
+@pytest.mark.parametrize("tokens", [512, 2048, 16_384])
+def test_the_doctor_counts_as_the_plan_does(tokens: int) -> None:
     with pytest.raises(TooSmall) as told:
-        plan(on(1, AWQ))
-    assert needed + AWQ == pytest.approx(told.value.needed, rel=0.002)
+        plan(Sizes(10**9, AWQ, tokens * 147_456, 147_456, 64 * 4096 * 2))
+    assert beside_weights(tokens) + AWQ == pytest.approx(told.value.needed, rel=0.002)
 
 
 def test_as_many_slots_as_asked_or_none() -> None:

@@ -225,13 +225,15 @@ def test_what_was_read_padded_is_answered_as_if_read_plainly(
     assert captured
 
 
+@pytest.mark.parametrize("part", ["capture", "_lay_out"])
 def test_without_memory_for_graphs_prompts_are_read_directly(
-    network: Network, windows: list[EncodedPrompt], monkeypatch: pytest.MonkeyPatch
+    network: Network, windows: list[EncodedPrompt], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     def fail(*_: Any) -> None:
-        raise torch.OutOfMemoryError("too little left to capture")
+        raise RuntimeError("CUDA error: out of memory")
 
-    monkeypatch.setattr(network.capturer, "capture", fail)
+    owner = PrefillGraphs if part == "_lay_out" else network.capturer
+    monkeypatch.setattr(owner, part, fail)
     with torch.inference_mode():
         seen = network.look(windows[0].views)
         cache = network.new_cache(SPARE + 1, ROOM)

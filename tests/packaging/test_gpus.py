@@ -36,9 +36,10 @@ def planned(
     processes: int,
     commentator: str = "minicpm",
     variable: str = "CUDA_VISIBLE_DEVICES",
+    **more: object,
 ) -> Mapping[str, str | None]:
     """Return what each worker is told of GPUs."""
-    settings = Settings(commentator=commentator, worker_processes=processes)
+    settings = Settings(commentator=commentator, worker_processes=processes, **more)  # type: ignore[arg-type]
     with socket.socket() as listener:
         programs = plan_programs(settings, {"DATA_DIR": "data"}, listener, tmp_path)
     assert all(program.env["DATA_DIR"] == "data" for program in programs)
@@ -89,8 +90,10 @@ def test_without_a_gpu_nothing_is_set(tmp_path: Path, driver: Path) -> None:
 
 
 def test_who_takes_no_gpu_decodes_on_none_that_another_takes(tmp_path: Path) -> None:
-    def decoders(commentators: str) -> Mapping[str, str | None]:
-        return planned(tmp_path, 1, commentators, "GPU_DECODERS")
+    def decoders(commentators: str, **more: object) -> Mapping[str, str | None]:
+        return planned(tmp_path, 1, commentators, "GPU_DECODERS", **more)
 
     assert decoders("builtin,minicpm") == {"worker-builtin": "0", "worker-minicpm": None}
     assert decoders("openai") == {"worker": None}
+    on_cpu = decoders("builtin,transformers", transformers_device="cpu")
+    assert set(on_cpu.values()) == {None}

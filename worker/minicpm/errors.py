@@ -43,8 +43,11 @@ class EngineStopped(MiniCPMError):
     """The engine takes no more requests."""
 
 
+_SHORTAGES = "out of memory", "OUT_OF_MEMORY", "ALLOC_FAILED"  # CUDA and Triton, its driver, cuBLAS
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Also where CUDA or Triton say so: of what PyTorch's allocator has no part in."""
+    """Also where others than PyTorch's allocator say so."""
     return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "out of memory" in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORTAGES)
     )

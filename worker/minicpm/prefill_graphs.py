@@ -13,6 +13,7 @@ from torch import Tensor
 
 from worker.minicpm.cache import KVCache, Pieces
 from worker.minicpm.cuda_graphs import CapturedGraph
+from worker.minicpm.errors import is_out_of_memory
 from worker.minicpm.network import Network
 from worker.minicpm.packing import PackedPrompts, Padding, Size
 from worker.minicpm.prompt import EncodedPrompt
@@ -92,7 +93,9 @@ class PrefillGraphs:
             self._captured[size] = self._network.capturer.capture(
                 lambda x: llm.prefill(x, cache, pieces), x
             )
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             traceback.clear_frames(error.__traceback__)
             self._full = True
             log.warning("no memory to capture prefill tokens=%d", size.tokens)

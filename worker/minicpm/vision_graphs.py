@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from worker.minicpm.cuda_graphs import CapturedGraph, GraphCapturer
+from worker.minicpm.errors import is_out_of_memory
 from worker.minicpm.vision import Grid
 
 MOST = 32  # graphs; what comes later is launched. None may go before all do (cuda_graphs.py)
@@ -57,12 +58,14 @@ class VisionGraphs:
         """Capture a look at so many views; without memory for that, it is left."""
         if self._full or len(self._captured) == MOST:
             return
-        held = self._remembered(grid)
         try:
+            held = self._remembered(grid)
             captured = self._capturer.capture(
                 lambda p: self._see(p, grid), torch.zeros_like(patches)
             )
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             traceback.clear_frames(error.__traceback__)
             self._full = True
             log.warning("no memory to capture a look views=%d", len(patches))
