@@ -145,12 +145,23 @@ def ask_four(answerer: TransformersAnswerer) -> list[str]:
         return list(threads.map(ask, range(4)))
 
 
-def test_want_of_memory_makes_batches_smaller_and_loses_nothing(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "shortage",
+    [
+        torch.OutOfMemoryError("full"),
+        torch.AcceleratorError("CUDA error: out of memory", 2),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+    ],
+    ids=["allocator", "cuda", "cublas"],
+)
+def test_want_of_memory_makes_batches_smaller_and_loses_nothing(
+    folder: Path, shortage: RuntimeError
+) -> None:
     opened = open_answerer(folder)
     whole = ask_four(opened)
 
     def full(rows: int) -> Exception | None:
-        return torch.OutOfMemoryError("full") if rows > 1 else None
+        return shortage if rows > 1 else None
 
     with watching(opened, full) as rows:
         with full_batches():

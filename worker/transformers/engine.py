@@ -28,6 +28,7 @@ from worker.transformers.rows import Choosing, Ending, Reply, Row, Sampling
 
 _COMPANY_S = 0.1  # a batch that isn't full waits so long for one more
 _LONGEST_WAIT_S = 0.5  # ... but no longer in all
+_SHORTAGES = "can't allocate memory", "out of memory", "ALLOC_FAILED"
 _GLANCE_S = 0.1  # between two looks at what was written and whether it is wanted
 
 log = logging.getLogger(__name__)
@@ -187,9 +188,9 @@ class Engine:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell, also of the CPU's allocator, which raises no class of its own."""
+    """Tell, also of the CPU's allocator and of CUDA's libraries, which raise no class of their own."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORTAGES)
     )
 
 
