@@ -236,7 +236,7 @@ def test_a_worker_whose_device_is_lost_gives_back_its_chunk_and_asks_to_be_start
             env={**os.environ, **env},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=120,
         )
         assert broken.returncode == 75, broken.stdout + broken.stderr
         with server.store.read() as session:

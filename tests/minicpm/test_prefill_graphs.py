@@ -187,14 +187,8 @@ def test_padding_changes_no_bit_of_what_is_mixed_on_a_gpu() -> None:
 
 def test_sizes_take_usual_windows() -> None:
     assert [tokens for tokens in TOKENS if tokens > 400] == [448, 512, *range(640, 2049, 128)]
-    assert [most_prompts(tokens) for tokens in (64, 128, 384, 512, 1024, 2048)] == [
-        1,
-        1,
-        3,
-        4,
-        8,
-        8,
-    ]
+    sizes = {64: 1, 128: 1, 384: 3, 512: 4, 1024: 8, 2048: 8}
+    assert {tokens: most_prompts(tokens) for tokens in sizes} == sizes
     assert max(TOKENS) == FAST.captured_tokens
     assert FRUGAL.captured_tokens in TOKENS
 

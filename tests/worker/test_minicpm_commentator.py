@@ -155,6 +155,7 @@ def test_a_draft_that_becomes_unwanted_ends_the_window(minicpm: AskingCommentato
         with pytest.raises(Unwanted):
             minicpm.comment(window(1), Prompt(1400, asked()), None, draft)
         bored.result()
+    assert draft.text
 
 
 def test_writing_ends_at_its_time_limit(minicpm: AskingCommentator) -> None:
